@@ -1,0 +1,3 @@
+from jurymast.cli.main import main
+
+main()

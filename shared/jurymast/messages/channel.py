@@ -1,0 +1,108 @@
+"""What a subject carries. A channel binds a subject template to the one payload type that may travel there."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from jurymast.errors import Rejected, Undecodable
+
+SCHEMA_HEADER = "Jurymast-Schema"
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+")
+_SCHEMA = re.compile(r"(?P<name>[a-z0-9.-]+)/(?P<version>[1-9][0-9]{0,5})(;reader=(?P<reader>[1-9][0-9]{0,5}))?")
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Base of every payload: immutable, MessagePack map with spelled-out names, unknown fields ignored."""
+
+
+M = TypeVar("M", bound=Message)
+R = TypeVar("R", bound=Message)
+
+
+class Channel(Generic[M]):
+    """One subject family member and its payload.
+
+    `template` is literal tokens first, then keys, for example `match.joined.{match}`. Keys are read from the payload's fields
+    of the same names, so that a subject and its payload cannot disagree. `version` grows with every change of the payload;
+    `reader` is the oldest reader that may safely ignore what was added since, and stays where an addition can be ignored.
+    """
+
+    def __init__(self, template: str, payload: type[M], *, summary: str, version: int = 1, reader: int = 1) -> None:
+        tokens = template.split(".")
+        self.template = template
+        self.payload = payload
+        self.summary = summary
+        self.version = version
+        self.reader = reader
+        self.keys = tuple(token[1:-1] for token in tokens if token.startswith("{"))
+        self.name = ".".join(tokens[: len(tokens) - len(self.keys)])
+        self.wildcard = ".".join("*" if token.startswith("{") else token for token in tokens)
+        self.schema = f"{self.name}/{version}" if reader == version else f"{self.name}/{version};reader={reader}"
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder: msgspec.msgpack.Decoder[M] = msgspec.msgpack.Decoder(payload)
+        if any(token.startswith("{") for token in self.name.split(".")) or not 1 <= reader <= version:
+            raise ValueError(f"{template}: keys come last, and 1 <= reader <= version")
+        if missing := set(self.keys) - set(payload.__struct_fields__):
+            raise ValueError(f"{template}: {payload.__name__} has no field {', '.join(sorted(missing))}")
+
+    def __repr__(self) -> str:
+        return f"<Channel {self.template} {self.schema}>"
+
+    def subject(self, message: M) -> str:
+        """The subject this message belongs on."""
+        if not self.keys:
+            return self.name
+        keys = [str(getattr(message, key)) for key in self.keys]
+        for key, value in zip(self.keys, keys, strict=True):
+            if not _TOKEN.fullmatch(value):
+                raise Rejected(f"{self.name}: {key}={value!r} cannot be part of a subject (letters, digits, - and _ only)")
+        return ".".join((self.name, *keys))
+
+    def encode(self, message: M) -> bytes:
+        return self._encoder.encode(message)
+
+    def decode(self, payload: bytes, *, schema: str | None, subject: str) -> M:
+        """The payload, or `Undecodable` with the reason: wrong schema, malformed bytes, or a subject that does not fit."""
+        if problem := schema_problem(schema, self.name, self.version):
+            raise Undecodable(f"{subject}: {problem}")
+        try:
+            message = self._decoder.decode(payload)
+        except msgspec.DecodeError as error:  # Includes ValidationError.
+            raise Undecodable(f"{subject}: {len(payload)} bytes are not a {self.name}: {error}") from None
+        if self.keys and self.subject(message) != subject:
+            raise Undecodable(f"{subject}: the payload belongs on {self.subject(message)}")
+        return message
+
+
+class Query(Generic[M, R]):
+    """A question and its answer, both typed. Asked with a deadline, answered by whoever is there; nothing is stored."""
+
+    def __init__(self, name: str, ask: type[M], answer: type[R], *, summary: str, version: int = 1) -> None:
+        self.name = name
+        self.summary = summary
+        self.ask = Channel(name, ask, summary=summary, version=version)
+        self.answer = Channel(f"{name}.answer", answer, summary=f"Answer to {name}.", version=version)
+
+
+@lru_cache(maxsize=1024)
+def schema_problem(schema: str | None, name: str, version: int) -> str | None:
+    """Why a reader of `name` at `version` cannot read a message with this schema header; None if it can."""
+    if schema is None:
+        return f"no {SCHEMA_HEADER} header"
+    match = _SCHEMA.fullmatch(schema)
+    if match is None:
+        return f"malformed {SCHEMA_HEADER} header {schema[:80]!r}"
+    if match["name"] != name:
+        return f"carries {match['name']}, expected {name}"
+    oldest_reader = int(match["reader"] or match["version"])
+    if oldest_reader > version:
+        return f"{schema} needs a reader of version {oldest_reader} or newer, this one knows {version}: upgrade this service, then replay"
+    return None
+
+
+AnyChannel = Channel[Any]

@@ -1,0 +1,14 @@
+"""Who leads what. Leases save duplicate work; safety never depends on them."""
+
+from __future__ import annotations
+
+from jurymast.messages.channel import Channel, Message
+
+
+class LeaseHeld(Message):
+    lease: str
+    holder: str
+    renewed_ms: int
+
+
+LEASE = Channel("lease.held.{lease}", LeaseHeld, summary="The holder leads until the server expires this message.")

@@ -1,0 +1,45 @@
+"""What every service says about itself."""
+
+from __future__ import annotations
+
+from jurymast.messages.channel import Channel, Message, Query
+
+
+class ServiceStarted(Message):
+    service: str
+    instance: str
+    version: str
+    started_ms: int
+
+
+class ServiceStopped(Message):
+    service: str
+    instance: str
+    reason: str
+    stopped_ms: int
+
+
+class StatusAsked(Message):
+    service: str = ""
+    """Only instances of this service answer; all of them when empty."""
+
+
+class Check(Message):
+    name: str
+    ok: bool
+    reason: str = ""
+
+
+class ServiceStatus(Message):
+    service: str
+    instance: str
+    version: str
+    started_ms: int
+    ready: bool
+    checks: tuple[Check, ...]
+    http_port: int
+
+
+STARTED = Channel("service.started.{service}", ServiceStarted, summary="An instance is ready for work.")
+STOPPED = Channel("service.stopped.{service}", ServiceStopped, summary="An instance has drained and is about to exit.")
+STATUS = Query("service.status", StatusAsked, ServiceStatus, summary="Who is there, and is it ready?")
