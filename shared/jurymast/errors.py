@@ -1,11 +1,11 @@
 """The errors of Jurymast. Each one says what went wrong and what to do; handlers raise them, the bus acts on their kind.
 
-    JurymastError
-    ├── Transient      may succeed later: the message is delivered again after a delay, then dead-lettered
-    ├── Rejected       can never succeed: the message is dead-lettered at once, with this error as the reason
-    │   └── Undecodable    not a message that this reader can understand
-    └── Fatal          this process must not go on: it stops with a non-zero code and its supervisor restarts it
-        └── Misconfigured  starting again will not help before an operator changes something
+JurymastError
+├── Transient      may succeed later: the message is delivered again after a delay, then dead-lettered
+├── Rejected       can never succeed: the message is dead-lettered at once, with this error as the reason
+│   └── Undecodable    not a message that this reader can understand
+└── Fatal          this process must not go on: it stops with a non-zero code and its supervisor restarts it
+    └── Misconfigured  starting again will not help before an operator changes something
 """
 
 from __future__ import annotations

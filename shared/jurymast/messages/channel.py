@@ -101,7 +101,7 @@ def schema_problem(schema: str | None, name: str, version: int) -> str | None:
         return f"carries {match['name']}, expected {name}"
     oldest_reader = int(match["reader"] or match["version"])
     if oldest_reader > version:
-        return f"{schema} needs a reader of version {oldest_reader} or newer, this one knows {version}: upgrade this service, then replay"
+        return f"{schema} needs a reader of version {oldest_reader}, this one knows {version}: upgrade this service, then replay"
     return None
 
 

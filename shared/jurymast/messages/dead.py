@@ -10,7 +10,7 @@ Cause = Literal["rejected", "exhausted", "crashed"]
 """rejected: it can never succeed. exhausted: every attempt failed. crashed: no attempt ever finished (the process died on it)."""
 
 
-class DeadLetter(Message):
+class DeadLetter(Message, frozen=True, kw_only=True):
     service: str
     consumer: str
     stream: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jurymast.messages.channel import Channel, Message
 
 
-class LeaseHeld(Message):
+class LeaseHeld(Message, frozen=True, kw_only=True):
     lease: str
     holder: str
     renewed_ms: int

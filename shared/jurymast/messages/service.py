@@ -5,32 +5,32 @@ from __future__ import annotations
 from jurymast.messages.channel import Channel, Message, Query
 
 
-class ServiceStarted(Message):
+class ServiceStarted(Message, frozen=True, kw_only=True):
     service: str
     instance: str
     version: str
     started_ms: int
 
 
-class ServiceStopped(Message):
+class ServiceStopped(Message, frozen=True, kw_only=True):
     service: str
     instance: str
     reason: str
     stopped_ms: int
 
 
-class StatusAsked(Message):
+class StatusAsked(Message, frozen=True, kw_only=True):
     service: str = ""
     """Only instances of this service answer; all of them when empty."""
 
 
-class Check(Message):
+class Check(Message, frozen=True, kw_only=True):
     name: str
     ok: bool
     reason: str = ""
 
 
-class ServiceStatus(Message):
+class ServiceStatus(Message, frozen=True, kw_only=True):
     service: str
     instance: str
     version: str

@@ -1,0 +1,271 @@
+"""The bus of one process: one connection, its handlers, and what it publishes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
+from typing import Any
+
+from faststream.nats import JStream, NatsBroker, PullSub
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import MaxPayloadError, NoRespondersError, OutboundBufferLimitError
+from nats.errors import TimeoutError as NatsTimeout
+from nats.js import JetStreamContext
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+
+from jurymast.bus.codec import Incoming, MessagePackCodec
+from jurymast.bus.connection import explain, make_broker
+from jurymast.bus.dead import CrashWatch, Graveyard, Replays
+from jurymast.bus.delivery import ID_HEADER, Delivery, Reader
+from jurymast.bus.intake import BatchHandler, Intake
+from jurymast.bus.pull import PullLoop
+from jurymast.bus.query import Queries
+from jurymast.errors import Misconfigured, Rejected, Transient
+from jurymast.messages.channel import SCHEMA_HEADER, AnyChannel, Channel, M
+from jurymast.messages.dead import REPLAY
+from jurymast.settings import Settings
+from jurymast.streams import Table
+from jurymast.telemetry import TRACE_HEADER, Metrics, Tracer, current_trace
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+PULL_S = 2.0
+PUBLISH_S = 10.0
+ATTEMPT_S = 2.0
+PAUSE_S = 0.1
+
+Handler = Callable[[Delivery[M]], Awaitable[None]]
+
+
+class Bus:
+    """Register handlers, `connect`, `consume`, later `drain` and `close`. `fatal` is called when the process must end."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        service: str,
+        table: Table,
+        metrics: Metrics,
+        tracer: Tracer,
+        fatal: Callable[[str], None],
+        name: str = "",
+    ) -> None:
+        self.service = service
+        self.table = table
+        self.trouble = "not connected to NATS yet"
+        self._settings = settings
+        self.metrics = metrics
+        self._tracer = tracer
+        self._fatal = fatal
+        self._closing = False
+        self._intakes: dict[str, Intake] = {}
+        self._loops: list[PullLoop] = []
+        self._graveyard = Graveyard(self)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._published: dict[str, tuple[Any, Any]] = {}
+        self.broker: NatsBroker = make_broker(
+            settings.nats_url,
+            name=name or service,
+            graceful_s=settings.drain_s,
+            metrics=metrics,
+            closed=self._closed,
+            changed=self._changed,
+        )
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        """Waits for a NATS server for as long as it takes; `trouble` says why meanwhile."""
+        self.trouble = f"no NATS server answers at {self._settings.nats_url.rpartition('@')[2]}"
+        self.nc: Client = await self.broker.connect()
+        self.js: JetStreamContext = self.nc.jetstream(timeout=ATTEMPT_S)
+        self.queries = Queries(self.nc, self.service, self._tracer)
+        self.trouble = ""
+
+    async def consume(self) -> None:
+        """Start every handler that was registered. From here on messages flow."""
+        self._keep_house()
+        await self.check_consumers()
+        await self.broker.start()
+        for loop in self._loops:
+            self._task(loop.run(self.js))
+        for intake in self._intakes.values():
+            self._task(intake.keep_alive())
+
+    async def drain(self) -> None:
+        """Take nothing new, let running handlers finish. The caller bounds the time."""
+        for loop in self._loops:
+            loop.stop()
+        loops = self._tasks[: len(self._loops)]
+        await asyncio.gather(*(subscriber.stop() for subscriber in self.broker.subscribers), *loops)
+
+    async def close(self) -> None:
+        self._closing = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.broker.stop()
+
+    # -- receiving -----------------------------------------------------------------------------------------------------
+
+    def on(self, consumer: str, *channels: Channel[M], handler: Handler[M], concurrency: int = 1) -> None:
+        """One message per call. Order holds with `concurrency=1`, but for a retried message, which comes after its successors."""
+
+        async def each(deliveries: Sequence[Delivery[Any]]) -> None:
+            for delivery in deliveries:
+                await handler(delivery)
+
+        intake, stream = self._intake(consumer, channels, each)
+
+        async def take(incoming: Incoming) -> None:
+            await intake.one(incoming)
+
+        self.broker.subscriber(
+            intake.consumer.subjects[0],
+            durable=consumer,
+            stream=JStream(stream, declare=False),
+            pull_sub=PullSub(batch_size=concurrency, timeout=PULL_S),
+            codec=MessagePackCodec(intake.reader),
+            no_reply=True,
+        )(take)
+
+    def on_batch(self, consumer: str, *channels: Channel[M], handler: BatchHandler, size: int = BATCH) -> None:
+        """Up to `size` messages per call, in order; for hot paths. If the call fails, each message is tried by itself."""
+        intake, stream = self._intake(consumer, channels, handler)
+        codec = MessagePackCodec(intake.reader)
+
+        async def take(raws: Sequence[Msg]) -> None:
+            await intake.many([codec.incoming(raw) for raw in raws])
+
+        self._loops.append(PullLoop(stream, consumer, size, take))
+
+    def _intake(self, name: str, channels: tuple[AnyChannel, ...], handler: BatchHandler) -> tuple[Intake, str]:
+        stream, consumer = self.table.consumer(name)
+        if consumer.service != self.service:
+            raise Misconfigured(f"consumer {name} belongs to {consumer.service}, not to {self.service}")
+        intake = Intake(
+            consumer,
+            Reader(channels),
+            handler,
+            graveyard=self._graveyard,
+            metrics=self.metrics,
+            tracer=self._tracer,
+            fatal=self._fatal,
+        )
+        self._intakes[name] = intake
+        return intake, stream.name
+
+    def _keep_house(self) -> None:
+        """The two consumers that each service with handlers has for its dead letters."""
+        if not self._intakes:
+            return
+        replays = Replays(self._graveyard, dict(self._intakes))
+        self.on_batch(f"replays-{self.service}", REPLAY, handler=replays.handle, size=1)
+        stream, advisories = self.table.consumer(f"advisories-{self.service}")
+        watch = CrashWatch(self._graveyard, self.js, self.table)
+        self._loops.append(PullLoop(stream.name, advisories.name, 10, watch.handle))
+
+    async def check_consumers(self) -> None:
+        """Services never create consumers: one that is missing is an operator's matter. Also refreshes the backlog metric."""
+        for stream, consumer in self.table.consumers_of(self.service):
+            try:
+                info = await self.js.consumer_info(stream.name, consumer.name)
+            except NotFoundError:
+                raise Misconfigured(f"consumer {stream.name}/{consumer.name} is missing: run `jurymast streams apply`") from None
+            except NatsError as error:
+                raise Transient(f"JetStream did not tell about {stream.name}/{consumer.name}: {explain(error)}") from error
+            self.metrics.backlog.labels(consumer.name).set((info.num_pending or 0) + (info.num_ack_pending or 0))
+
+    # -- sending -------------------------------------------------------------------------------------------------------
+
+    async def publish(self, channel: Channel[M], message: M, *, id: str, within_s: float = PUBLISH_S) -> int:  # noqa: A002
+        """Store a message and return its sequence. `id` is deterministic: a repeat within the dedupe window stores nothing new."""
+        return await self.publish_raw(channel.subject(message), channel.encode(message), headers(channel, id), within_s=within_s)
+
+    async def publish_raw(self, subject: str, payload: bytes, headers: dict[str, str], *, within_s: float = PUBLISH_S) -> int:
+        """The one place that retries a publish: under the same id until it is stored, refused, or out of time."""
+        ok, failed = self._publish_counters(headers[SCHEMA_HEADER].partition("/")[0])
+        deadline = monotonic() + within_s
+        while True:
+            try:
+                if not self.nc.is_connected:  # Buffered, it would land after its caller gave up.
+                    raise OutboundBufferLimitError
+                ack = await self.js.publish(subject, payload, headers=headers, timeout=min(ATTEMPT_S, within_s))
+            except (NatsTimeout, NoStreamResponseError, OutboundBufferLimitError, APIError) as error:
+                failure = _publish_failure(subject, error)
+                if isinstance(failure, Rejected) or monotonic() + PAUSE_S >= deadline:
+                    failed.inc()
+                    raise failure from error
+                await asyncio.sleep(PAUSE_S)
+            except MaxPayloadError as error:
+                failed.inc()
+                raise Rejected(f"{subject}: a message of {len(payload)} bytes, the server takes {self.nc.max_payload}") from error
+            else:
+                ok.inc()
+                return ack.seq
+
+    async def round_trip(self, within_s: float) -> float:
+        """Seconds for a request through JetStream's API and back: what a ping cannot prove."""
+        started = monotonic()
+        try:
+            reply = await self.nc.request("$JS.API.INFO", timeout=within_s)
+        except NoRespondersError:
+            raise Transient("JetStream is not available on this NATS server") from None
+        except NatsError as error:
+            raise Transient(f"NATS did not answer within {within_s:g} s: {self.trouble or explain(error)}") from error
+        if b'"error"' in reply.data:
+            raise Transient(f"JetStream answers with an error: {reply.data.decode(errors='replace')[:200]}")
+        return monotonic() - started
+
+    def _publish_counters(self, channel: str) -> tuple[Any, Any]:
+        if (counters := self._published.get(channel)) is None:
+            published = self.metrics.published
+            counters = self._published[channel] = published.labels(channel, "ok"), published.labels(channel, "failed")
+        return counters
+
+    # -- callbacks -----------------------------------------------------------------------------------------------------
+
+    def _changed(self, trouble: str) -> None:
+        self.trouble = trouble
+        log.info(trouble or "connected to NATS again")
+
+    async def _closed(self) -> None:
+        if not self._closing:
+            self._fatal("the NATS connection was closed for good")
+
+    def _task(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._task_ended)
+        self._tasks.append(task)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a bus task died", exc_info=error)
+            self._fatal(f"a bus task died: {error!r}")
+
+
+def headers(channel: AnyChannel, id: str) -> dict[str, str]:  # noqa: A002
+    stamped = {ID_HEADER: id, SCHEMA_HEADER: channel.schema}
+    if trace := current_trace():
+        stamped[TRACE_HEADER] = trace.traceparent
+    return stamped
+
+
+def _publish_failure(subject: str, error: Exception) -> Transient | Rejected:
+    match error:
+        case NoStreamResponseError():
+            return Transient(f"no stream takes {subject}: run `jurymast streams apply`, or is JetStream down?")
+        case OutboundBufferLimitError():
+            return Transient(f"{subject}: not connected to NATS")
+        case APIError(code=503):
+            return Transient(f"{subject}: JetStream cannot store now: {error.description} (error {error.err_code})")
+        case APIError(err_code=err_code, description=description):
+            return Rejected(f"{subject}: refused by the stream: {description} (error {err_code})")
+        case _:
+            return Transient(f"{subject}: no acknowledgement within {ATTEMPT_S:g} s; it may or may not be stored")

@@ -1,0 +1,163 @@
+"""Leadership with an expiry that the server keeps. A lease saves duplicate work; what must be safe is fenced by its token.
+
+The lease is one message with a TTL on one subject; every renewal replaces it by compare-and-set. The message's sequence is the
+fencing token: it only grows, and a write to the same stream that carries `fence()` is refused once anybody else has led.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from nats.errors import Error as NatsError
+from nats.js.errors import APIError, NotFoundError
+
+from jurymast import clock
+from jurymast.bus.connection import explain
+from jurymast.errors import Transient
+from jurymast.messages.channel import SCHEMA_HEADER, Channel
+from jurymast.messages.lease import LEASE, LeaseHeld
+
+if TYPE_CHECKING:
+    from jurymast.bus.bus import Bus
+
+log = logging.getLogger(__name__)
+
+TTL_HEADER = "Nats-TTL"
+EXPECT_HEADER = "Nats-Expected-Last-Subject-Sequence"
+EXPECT_SUBJECT_HEADER = "Nats-Expected-Last-Subject-Sequence-Subject"
+WRONG_LAST_SEQUENCE = 10071
+WRITE_IN_FLIGHT = 10164
+"""Another guarded write of this subject is under way on a cluster: not an answer."""
+
+SELF_FENCE = 0.7
+"""A leader stops this far into its lease, counted from before the request that renewed it: well before the server forgets it."""
+
+
+class LeaseLost(Transient):
+    """This process is not, or no longer, the leader."""
+
+
+class Lease:
+    """`run` in the background; `held` and `fence` anywhere; `lead` to run work only while leading."""
+
+    def __init__(self, bus: Bus, name: str, holder: str, *, ttl_s: int = 6, channel: Channel[LeaseHeld] = LEASE) -> None:
+        self.name = name
+        self.token = 0
+        self._bus = bus
+        self._channel = channel
+        self._holder = holder
+        self._ttl_s = ttl_s
+        self._until_s = 0.0
+        self._changed = asyncio.Condition()
+        self._stream = bus.table.stream_for(channel).name
+        self._subject = channel.subject(self._message())
+
+    @property
+    def held(self) -> bool:
+        return self.token > 0 and clock.uptime_s() < self._until_s
+
+    def fence(self) -> dict[str, str]:
+        """Headers for a write to the lease's own stream: refused there (10071) when this token is no longer the last."""
+        if not self.held:
+            raise LeaseLost(f"lease {self.name} is not held")
+        return {EXPECT_HEADER: str(self.token), EXPECT_SUBJECT_HEADER: self._subject}
+
+    async def run(self) -> None:
+        """Acquire and renew until cancelled, then give the lease back so that the next leader need not wait."""
+        try:
+            while True:
+                await self.step()
+                await asyncio.sleep(self._ttl_s / 3)
+        finally:
+            await self._release()
+
+    async def lead(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work` whenever this process leads, and cancel it when it no longer does. An error in it ends this call."""
+        while True:
+            await self._until_held(wanted=True)
+            working = asyncio.ensure_future(work())
+            losing = asyncio.ensure_future(self._until_held(wanted=False))
+            try:
+                await asyncio.wait({working, losing}, return_when=asyncio.FIRST_COMPLETED)
+                if working.done():
+                    return working.result()
+            finally:
+                for task in (working, losing):
+                    task.cancel()
+                await asyncio.gather(working, losing, return_exceptions=True)
+
+    async def step(self) -> bool:
+        """One attempt to acquire or renew. An ambiguous outcome changes nothing: the clock alone ends leadership then."""
+        was_held = self.held
+        started_s = clock.uptime_s()
+        try:
+            self.token = await self._put(self.token if was_held else await self._last())
+            self._until_s = started_s + SELF_FENCE * self._ttl_s
+        except APIError as error:
+            if error.err_code == WRONG_LAST_SEQUENCE:
+                await self._lost_race()
+            elif error.err_code != WRITE_IN_FLIGHT:
+                log.warning("lease %s: %s", self.name, explain(error))
+        except NatsError as error:
+            log.warning("lease %s: no answer: %s", self.name, explain(error))
+        await self._tell(was_held)
+        return self.held
+
+    async def _put(self, expected: int) -> int:
+        if expected < 0:  # Somebody else holds it.
+            return 0
+        headers = {EXPECT_HEADER: str(expected), TTL_HEADER: f"{self._ttl_s}s", SCHEMA_HEADER: self._channel.schema}
+        payload = self._channel.encode(self._message())
+        ack = await self._bus.js.publish(self._subject, payload, timeout=self._ttl_s / 4, headers=headers)
+        return ack.seq
+
+    async def _last(self) -> int:
+        """0 when nobody holds the lease, its sequence when this very holder does (an ambiguous renewal that landed), else -1."""
+        try:  # From the leader, never a direct get.
+            raw = await self._bus.js.get_last_msg(self._stream, self._subject)
+        except NotFoundError:
+            return 0
+        held = self._channel.decode(raw.data or b"", schema=(raw.headers or {}).get(SCHEMA_HEADER), subject=self._subject)
+        return raw.seq or 0 if held.holder == self._holder else -1
+
+    async def _lost_race(self) -> None:
+        """Either another holder was faster, or an earlier renewal of ours landed although its answer was lost."""
+        try:
+            self.token = max(await self._last(), 0)
+        except NatsError as error:
+            log.warning("lease %s: cannot read it back: %s", self.name, explain(error))
+        if self.token == 0:
+            self._until_s = 0.0
+
+    async def _release(self) -> None:
+        if not self.held:
+            return
+        token, self.token = self.token, 0
+        try:  # By sequence: a successor's message is never touched.
+            await self._bus.js.delete_msg(self._stream, token)
+        except NatsError as error:
+            log.warning("lease %s: could not be given back, it expires by itself: %s", self.name, explain(error))
+        await self._tell(was_held=True)
+
+    async def _tell(self, was_held: bool) -> None:
+        if was_held != self.held:
+            log.info("lease %s %s", self.name, f"held with token {self.token}" if self.held else "not held any more")
+        self._bus.metrics.leading.labels(self.name).set(self.held)
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _until_held(self, *, wanted: bool) -> None:
+        """Wakes on every change, and when the lease ends by the clock although nothing was heard."""
+        async with self._changed:
+            while self.held is not wanted:
+                left_s = max(self._until_s - clock.uptime_s(), 0.01) if self.held else None
+                try:
+                    await asyncio.wait_for(self._changed.wait(), left_s)
+                except TimeoutError:
+                    continue
+
+    def _message(self) -> LeaseHeld:
+        return LeaseHeld(lease=self.name, holder=self._holder, renewed_ms=clock.now_ms())

@@ -1,0 +1,102 @@
+"""The transactional outbox: a message is committed together with the state that caused it, and published afterwards.
+
+Crash before the commit: neither exists. Crash after: the relay finds the row. Crash between publish and delete: the row is
+published again under the same id; the dedupe window or the reader's idempotency absorbs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel import Field, SQLModel, col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from jurymast.bus.bus import Bus, headers
+from jurymast.errors import Rejected, Transient
+from jurymast.messages.channel import Channel, M
+from jurymast.streams import MAX_MESSAGE_BYTES
+
+log = logging.getLogger(__name__)
+
+CHUNK = 100
+IDLE_S = 1.0
+"""How often to look for rows that another process committed; own commits wake the relay at once."""
+
+
+class OutboxRow(SQLModel, table=True):
+    __tablename__ = "outbox"
+
+    id: int | None = Field(default=None, primary_key=True)
+    subject: str
+    headers: bytes
+    payload: bytes
+    refused: str | None = Field(default=None, index=True)
+    """Why the bus will never take it; kept for an operator, out of the way of the others."""
+
+
+class Outbox:
+    """`add` inside the transaction, `wake` after the commit, `run` in the background of one process at a time."""
+
+    def __init__(self, bus: Bus, engine: AsyncEngine) -> None:
+        self._bus = bus
+        self._engine = engine
+        self._woken = asyncio.Event()
+
+    def add(self, session: AsyncSession, channel: Channel[M], message: M, *, id: str) -> None:  # noqa: A002
+        payload = channel.encode(message)
+        if len(payload) > MAX_MESSAGE_BYTES:  # Now, where the transaction can still be refused.
+            raise Rejected(f"{channel.name}: {len(payload)} bytes, the bus takes {MAX_MESSAGE_BYTES}")
+        stamped = msgspec.json.encode(headers(channel, id))
+        session.add(OutboxRow(subject=channel.subject(message), headers=stamped, payload=payload))
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def run(self) -> None:
+        while True:
+            self._woken.clear()
+            try:
+                while await self.relay():
+                    pass
+            except Transient as error:
+                log.warning("outbox: %s", error)
+            try:
+                await asyncio.wait_for(self._woken.wait(), IDLE_S)
+            except TimeoutError:
+                continue
+
+    async def relay(self) -> int:
+        """Publish the oldest rows in their order, and forget them; returns how many."""
+        async with AsyncSession(self._engine, expire_on_commit=False) as session:
+            oldest = select(OutboxRow).where(col(OutboxRow.refused).is_(None)).order_by(col(OutboxRow.id)).limit(CHUNK)
+            rows = (await session.exec(oldest)).all()
+        self._bus.metrics.outbox.set(len(rows))
+        published = 0
+        try:
+            for row in rows:
+                await self._publish(row)
+                published += 1
+        finally:
+            await self._forget([row.id for row in rows[:published] if row.refused is None])
+        return len(rows)
+
+    async def _publish(self, row: OutboxRow) -> None:
+        try:
+            await self._bus.publish_raw(row.subject, row.payload, msgspec.json.decode(row.headers, type=dict[str, str]))
+        except Rejected as error:
+            log.error("outbox row %s can never be published, kept aside: %s", row.id, error)  # noqa: TRY400
+            async with AsyncSession(self._engine) as session:
+                row.refused = str(error)
+                session.add(row)
+                await session.commit()
+
+    async def _forget(self, ids: Sequence[int | None]) -> None:
+        if ids:
+            async with AsyncSession(self._engine) as session:
+                await session.exec(delete(OutboxRow).where(col(OutboxRow.id).in_(ids)))
+                await session.commit()

@@ -1,0 +1,68 @@
+"""The batch subscriber: whatever is there, up to a size, at once.
+
+FastStream's batch subscriber collects until its timeout unless the batch is full, so that a lone message waits that long. This
+loop hands over what one fetch returns: full batches under load, single messages within a round trip when idle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.errors import TimeoutError as NatsTimeout
+from nats.js import JetStreamContext
+
+from jurymast.bus.connection import explain
+
+log = logging.getLogger(__name__)
+
+PULL_S = 1.0
+"""One pull waits this long on the server; also the longest that stopping waits for an idle loop."""
+PAUSE_S = 0.5
+
+
+class PullLoop:
+    """Pulls and handles batches in order until stopped; what was pulled too late is given back at once."""
+
+    def __init__(self, stream: str, consumer: str, size: int, take: Callable[[Sequence[Msg]], Awaitable[None]]) -> None:
+        self._stream = stream
+        self._consumer = consumer
+        self._size = size
+        self._take = take
+        self._stopping = False
+
+    async def run(self, js: JetStreamContext) -> None:
+        subscription = await js.pull_subscribe_bind(consumer=self._consumer, stream=self._stream)
+        try:
+            while not self._stopping:
+                batch = await self._pull(subscription)
+                if self._stopping:
+                    await _give_back(batch)
+                elif batch:
+                    await self._take(batch)
+        finally:
+            await subscription.unsubscribe()
+
+    def stop(self) -> None:
+        self._stopping = True
+
+    async def _pull(self, subscription: JetStreamContext.PullSubscription) -> list[Msg]:
+        try:
+            return await subscription.fetch(self._size, timeout=PULL_S)
+        except NatsTimeout:
+            return []
+        except NatsError as error:
+            log.warning("%s: cannot pull, pausing: %s", self._consumer, explain(error))
+            await asyncio.sleep(PAUSE_S)  # A server that refuses at once must not be asked in a hot loop.
+            return []
+
+
+async def _give_back(batch: Sequence[Msg]) -> None:
+    for raw in batch:
+        try:
+            await raw.nak()
+        except NatsError as error:
+            log.warning("could not give a message back, it will come again after its deadline: %s", explain(error))

@@ -1,0 +1,102 @@
+"""Settings: one frozen object per service, read once from the environment, wrong in one clear error or right.
+
+Field `nats_url` is read from `JURYMAST_NATS_URL`, or from the file that `JURYMAST_NATS_URL_FILE` names (for secrets).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+from jurymast.errors import Misconfigured
+
+PREFIX = "JURYMAST_"
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+
+
+class Secret(str):
+    """A string that does not show itself by accident."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of every service's settings: what the frame itself needs."""
+
+    nats_url: str = "nats://127.0.0.1:4222"
+    """Comma-separated for a cluster."""
+    http_host: str = "127.0.0.1"
+    http_port: Port = 0
+    """For the health endpoints; 0 takes a free one."""
+    log_level: str = "info"
+    drain_s: Annotated[float, msgspec.Meta(gt=0, le=300)] = 10.0
+    """How long running handlers may take to finish after SIGTERM."""
+    otlp_endpoint: str = ""
+    """OpenTelemetry collector (HTTP); traces are only exported when it is set."""
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def load(cls: type[S], environ: Mapping[str, str]) -> S:
+    """The settings, or `Misconfigured` naming every variable that is wrong."""
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for field in msgspec.structs.fields(cls):
+        variable = PREFIX + field.name.upper()
+        try:
+            if (text := _text(variable, environ)) is not None:
+                values[field.name] = _convert(text, field.type)
+            elif field.required:
+                problems.append(f"{variable} is not set (or {variable}_FILE, for a file that holds it)")
+        except (OSError, ValueError) as error:
+            problems.append(f"{variable}: {error}")
+    if problems:
+        raise Misconfigured("; ".join(problems))
+    return cls(**values)
+
+
+def redacted(settings: Settings) -> dict[str, Any]:
+    """For logs and health pages: everything but the secrets, credentials inside URLs included."""
+    return {
+        name: "***" if isinstance(value, Secret) else _without_credentials(value)
+        for name, value in ((field, getattr(settings, field)) for field in settings.__struct_fields__)
+    }
+
+
+def _text(variable: str, environ: Mapping[str, str]) -> str | None:
+    path = environ.get(f"{variable}_FILE")
+    if path is None:
+        return environ.get(variable)
+    if variable in environ:
+        raise ValueError(f"both {variable} and {variable}_FILE are set: keep one")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        raise ValueError(f"{variable}_FILE: {path} is not a text file") from None
+    except OSError as error:
+        raise OSError(f"cannot read {variable}_FILE {path}: {error.strerror}") from None
+
+
+def _convert(text: str, kind: Any) -> Any:
+    if kind is Secret:
+        return Secret(text)
+    try:
+        return msgspec.convert(text, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{text!r} will not do: {error}") from None
+
+
+def _without_credentials(value: Any) -> Any:
+    if not isinstance(value, str) or "://" not in value:
+        return value
+    return ",".join(
+        f"{scheme}://{rest.rpartition('@')[2]}" for scheme, _, rest in (url.partition("://") for url in value.split(","))
+    )
