@@ -185,7 +185,7 @@ class Bus:
     # -- sending -------------------------------------------------------------------------------------------------------
 
     async def publish(self, channel: Channel[M], message: M, *, id: str, within_s: float = PUBLISH_S) -> int:  # noqa: A002
-        """Store a message and return its sequence. `id` is deterministic: a repeat within the dedupe window stores nothing new."""
+        """Store a message, return its sequence. `id` is deterministic: a repeat within the dedupe window stores nothing new."""
         return await self.publish_raw(channel.subject(message), channel.encode(message), headers(channel, id), within_s=within_s)
 
     async def publish_raw(self, subject: str, payload: bytes, headers: dict[str, str], *, within_s: float = PUBLISH_S) -> int:

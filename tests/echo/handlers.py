@@ -1,0 +1,41 @@
+"""Load, decide, save."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from jurymast.bus import Delivery, Outbox
+from tests.echo.decide import decide
+from tests.echo.messages import ANSWERED, Asked, Count, CountAsked
+from tests.echo.store import AnsweredRow, Store
+
+
+class Handlers:
+    def __init__(self, store: Store, outbox: Outbox, slow_s: float) -> None:
+        self._store = store
+        self._outbox = outbox
+        self._slow_s = slow_s
+
+    async def asked(self, delivery: Delivery[Asked]) -> None:
+        asked, attempt = delivery.message, delivery.position.attempt
+        if attempt <= asked.times:
+            if asked.act == "crash":
+                os._exit(9)
+            if asked.act == "slow":
+                await asyncio.sleep(self._slow_s)
+        async with self._store.transaction() as session:
+            if await session.get(AnsweredRow, asked.id):
+                return  # Redelivered: its answer is in the outbox, or out already.
+            answer = decide(asked, attempt=attempt, answered=await self._store.count())
+            session.add(AnsweredRow(id=asked.id))
+            self._outbox.add(session, ANSWERED, answer, id=f"echo.answered.{asked.id}")
+        self._outbox.wake()
+
+    async def measured(self, deliveries: Sequence[Delivery[Any]]) -> None:
+        """Nothing to do: this is the hot path that the benchmark measures."""
+
+    async def count(self, _: CountAsked) -> Count:
+        return Count(answered=await self._store.count())

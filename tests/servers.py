@@ -1,0 +1,176 @@
+"""Real servers and service processes for tests: free ports, stopped by id, waited for by asking, never by sleeping."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import nats
+from nats.aio.client import Client
+
+from jurymast.bus import Bus
+from jurymast.provision import provision
+from jurymast.settings import Settings
+from jurymast.streams import Table
+from jurymast.telemetry import Metrics, Tracer
+
+ROOT = Path(__file__).parent.parent
+POLL_S = 0.02
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def eventually(check: Callable[[], Awaitable[Any]], within_s: float = 15.0, what: str = "") -> Any:
+    """The first true answer of `check`; fails when there is none in time."""
+    last: object = None
+    try:
+        async with asyncio.timeout(within_s):
+            while not (last := await check()):
+                await asyncio.sleep(POLL_S)
+    except TimeoutError:
+        raise AssertionError(f"{what or check.__name__} not within {within_s:g} s, last answer: {last!r}") from None
+    return last
+
+
+class Process:
+    """A child that is stopped by its own id, whatever happens."""
+
+    def __init__(self, *argv: str, log: Path, env: dict[str, str] | None = None) -> None:
+        self.log = log
+        with log.open("ab") as output:
+            self.popen = subprocess.Popen(
+                argv, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, env={**os.environ, **(env or {})}, start_new_session=True
+            )
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    def send(self, number: signal.Signals) -> None:
+        self.popen.send_signal(number)
+
+    async def wait(self, within_s: float = 20.0) -> int:
+        return await asyncio.wait_for(asyncio.to_thread(self.popen.wait), within_s)
+
+    def end(self) -> None:
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGCONT)  # A frozen process cannot end.
+            self.popen.kill()
+        self.popen.wait(10)
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+
+class NatsServer:
+    """A nats-server with JetStream that can be frozen, killed and started again on the same port and store."""
+
+    def __init__(self, directory: Path, *, port: int = 0, sync: str = "10s") -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.port = port or free_port()
+        self.url = f"nats://127.0.0.1:{self.port}"
+        self._directory = directory
+        config = f'listen: "127.0.0.1:{self.port}"\njetstream {{ store_dir: "{directory}", sync_interval: {sync} }}\n'
+        (directory / "nats.conf").write_text(config)
+        self.process: Process | None = None
+
+    async def start(self) -> None:
+        binary = Path(sys.executable).parent / "nats-server"
+        self.process = Process(str(binary), "-c", str(self._directory / "nats.conf"), log=self._directory / "nats.log")
+        await eventually(self._answers, what="nats-server")
+
+    async def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.popen.poll() is None, (self._directory / "nats.log").read_text()[-2000:]
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return False
+        hello = await reader.readline()
+        writer.close()
+        return hello.startswith(b"INFO")
+
+    def send(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send(number)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.end()
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[Client]:
+        nc = await nats.connect(self.url, allow_reconnect=False)
+        try:
+            yield nc
+        finally:
+            await nc.close()
+
+    async def provision(self, table: Table) -> list[str]:
+        async with self.client() as nc:
+            return await provision(nc, table, replicas=1)
+
+
+@asynccontextmanager
+async def running_bus(url: str, table: Table, *, service: str = "echo", drain_s: float = 5.0) -> AsyncIterator[Bus]:
+    """A connected bus in this process; call `consume` after registering handlers. A fatal error fails the test."""
+    ended: list[str] = []
+    bus = Bus(
+        Settings(nats_url=url, drain_s=drain_s),
+        service=service,
+        table=table,
+        metrics=Metrics(),
+        tracer=Tracer(service),
+        fatal=ended.append,
+    )
+    await bus.connect()
+    try:
+        yield bus
+    finally:
+        await bus.close()
+    assert not ended, ended
+
+
+class Service:
+    """A service process and its health endpoints."""
+
+    def __init__(self, module: str, nats_url: str, directory: Path, **settings: str) -> None:
+        self.port = free_port()
+        env = {"JURYMAST_NATS_URL": nats_url, "JURYMAST_HTTP_PORT": str(self.port), **settings}
+        self.process = Process(sys.executable, "-m", module, log=directory / f"{module}-{self.port}.log", env=env)
+
+    async def get(self, path: str) -> tuple[int, str]:
+        """Status and text; status 0 when nobody listens."""
+        try:
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+                async with session.get(f"http://127.0.0.1:{self.port}{path}") as response:
+                    return response.status, await response.text()
+        except (aiohttp.ClientError, TimeoutError):
+            return 0, ""
+
+    async def status_becomes(self, status: int, within_s: float = 15.0) -> str:
+        async def check() -> str:
+            answered, text = await self.get("/readyz")
+            return text or "-" if answered == status else ""
+
+        text: str = await eventually(check, within_s, what=f"/readyz {status}")
+        return text
+
+    async def ready(self, within_s: float = 15.0) -> Service:
+        await self.status_becomes(200, within_s)
+        return self
