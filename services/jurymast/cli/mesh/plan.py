@@ -1,0 +1,200 @@
+"""What a local mesh consists of: data, and the pure steps from it to the commands that are run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from jurymast.errors import Misconfigured
+from jurymast.streams import TABLE, Table
+
+MARKER = "JURYMAST_MESH"
+"""In the environment of every process of a mesh, with the state directory as value: this is how leftovers are recognised."""
+
+SUPERVISOR = "mesh"
+"""The name under which the supervisor itself writes its log."""
+
+HOST = "127.0.0.1"
+
+Kind = Literal["server", "service"]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How a process is asked whether it is alive and ready. `url` is its base address."""
+
+    protocol: Literal["nats", "redis", "http"]
+    url: str
+
+
+@dataclass(frozen=True)
+class Service:
+    """One Python service of the mesh, run as `python -m module`."""
+
+    name: str
+    module: str
+    arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Every bound of the supervisor, in seconds."""
+
+    backoff_first_s: float = 0.5
+    backoff_most_s: float = 15
+    healthy_s: float = 30
+    """This long ready, and the next failure counts as the first one."""
+    liveness_s: float = 20
+    """Not alive for this long: killed and started again."""
+    start_s: float = 30
+    """Not ready for this long: said aloud, and the end of `up` when it is a server at first start."""
+    stop_s: float = 20
+    """From SIGTERM to SIGKILL; more than a service takes to drain and close."""
+    probe_every_s: float = 1
+    probe_s: float = 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    services: tuple[Service, ...] = ()
+    table: Table = TABLE
+    timing: Timing = Timing()
+
+    def __post_init__(self) -> None:
+        names = ["nats", "redis", SUPERVISOR, *(service.name for service in self.services)]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"names of a mesh are unique: {', '.join(repeated)}")
+
+    def with_services(self, *services: Service) -> Plan:
+        return replace(self, services=self.services + services)
+
+
+PLAN = Plan(services=())
+"""What `jurymast up` starts."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    nats: int
+    monitor: int
+    redis: int
+    services: tuple[int, ...]
+
+    @property
+    def nats_url(self) -> str:
+        return f"nats://{HOST}:{self.nats}"
+
+    @property
+    def monitor_url(self) -> str:
+        return f"http://{HOST}:{self.monitor}"
+
+    @property
+    def redis_url(self) -> str:
+        return f"redis://{HOST}:{self.redis}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """One process to run: everything about it is decided."""
+
+    name: str
+    kind: Kind
+    command: tuple[str, ...]
+    port: int
+    probe: Probe
+    environment: Mapping[str, str]
+    needs: tuple[str, ...] = ()
+    """Names that are ready before this one is started."""
+
+
+def servers(ports: Ports, state: Path, *, nats: Path, redis: Path) -> tuple[Program, ...]:
+    # Both write local time into their logs; the merged log needs one time for all.
+    environment = {MARKER: str(state), "TZ": "UTC"}
+    return (
+        Program(
+            name="nats",
+            kind="server",
+            command=(str(nats), "-c", str(state / "nats.conf")),
+            port=ports.nats,
+            probe=Probe("nats", ports.monitor_url),
+            environment=environment,
+        ),
+        Program(
+            name="redis",
+            kind="server",
+            command=(str(redis), *redis_arguments(ports.redis, state / "redis")),
+            port=ports.redis,
+            probe=Probe("redis", ports.redis_url),
+            environment=environment,
+        ),
+    )
+
+
+def services(plan: Plan, ports: Ports, state: Path) -> tuple[Program, ...]:
+    return tuple(
+        Program(
+            name=service.name,
+            kind="service",
+            command=(sys.executable, "-m", service.module, *service.arguments),
+            port=port,
+            probe=Probe("http", f"http://{HOST}:{port}"),
+            environment={
+                **service.environment,
+                MARKER: str(state),
+                "JURYMAST_NATS_URL": ports.nats_url,
+                "JURYMAST_REDIS_URL": ports.redis_url,
+                "JURYMAST_HTTP_HOST": HOST,
+                "JURYMAST_HTTP_PORT": str(port),
+                "PYTHONUNBUFFERED": "1",
+            },
+            needs=("nats", "redis"),
+        )
+        for service, port in zip(plan.services, ports.services, strict=True)
+    )
+
+
+def stop_order(programs: tuple[Program, ...]) -> list[list[str]]:
+    """Services together, then one server after the other, the first started last: who serves outlives who asks."""
+    together = [program.name for program in programs if program.kind == "service"]
+    one_by_one = [[program.name] for program in reversed(programs) if program.kind == "server"]
+    return [together, *one_by_one]
+
+
+def nats_conf(ports: Ports, state: Path) -> str:
+    return f"""\
+# Written by `jurymast up` at every start.
+server_name: jurymast
+listen: "{HOST}:{ports.nats}"
+http: "{HOST}:{ports.monitor}"
+max_payload: 1MB
+logtime_utc: true
+jetstream {{
+  store_dir: {_quoted(state / "nats")}
+  # Every acknowledged message is on disk. The default of two minutes loses acknowledged messages with the power.
+  sync_interval: always
+}}
+"""
+
+
+def redis_arguments(port: int, directory: Path) -> tuple[str, ...]:
+    options = {
+        "bind": HOST,
+        "port": str(port),
+        "dir": str(directory),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+        "daemonize": "no",
+        "set-proc-title": "no",  # Writing a title overwrites the environment, and with it the mark of the mesh.
+    }
+    return tuple(part for name, value in options.items() for part in (f"--{name}", value))
+
+
+def _quoted(path: Path) -> str:
+    if any(ord(character) < ord(" ") for character in str(path)):
+        raise Misconfigured(f"the path {str(path)!r} holds control characters: choose another one with --state")
+    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'

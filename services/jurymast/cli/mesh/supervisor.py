@@ -1,0 +1,365 @@
+"""Runs a mesh: looks at every process, decides, acts, and says in one sentence what it did and why."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from jurymast.cli.mesh import logs, plan, processes, servers, view
+from jurymast.cli.mesh.decide import Action, Child, Ended, Health, Idle, Seen, State, decide, hopeless
+from jurymast.cli.mesh.logs import Line, Tail
+from jurymast.cli.mesh.plan import SUPERVISOR, Plan, Ports, Program
+from jurymast.cli.mesh.processes import Running
+from jurymast.cli.mesh.servers import Prober
+from jurymast.cli.mesh.state import Identity, Mesh, MeshState, Record, StateDirectory
+from jurymast.cli.mesh.view import Row, View
+from jurymast.errors import Fatal, JurymastError, Misconfigured
+
+TICK_S = 0.05
+SHOW_S = 0.2
+TABLE_S = 1.0
+BOUND_LOGS_S = 10.0
+SPOKEN_CHANGES = 5
+LAST_LINES = 5
+
+
+def up(mesh_plan: Plan, state_path: Path, *, nats_port: int = 0, redis_port: int = 0) -> None:
+    """Run this mesh until SIGINT, SIGTERM or SIGHUP. Returns when nothing of it runs any more."""
+    began = time.monotonic()
+    state = StateDirectory(state_path)
+    nats, redis = servers.find_nats(), servers.find_redis()
+    state.make()
+    with state.locked(processes.own_identity()):
+        asyncio.run(_up(mesh_plan, state, nats, redis, (nats_port, redis_port), began))
+
+
+async def _up(
+    mesh_plan: Plan, state: StateDirectory, nats: Path, redis: Path, wanted_ports: tuple[int, int], began: float
+) -> None:
+    cleaned = await clean(state, mesh_plan.timing.stop_s)
+    ports = servers.choose_ports(*wanted_ports, services=len(mesh_plan.services))
+    state.nats_conf.write_text(plan.nats_conf(ports, state.path))
+    programs = (
+        *plan.servers(ports, state.path, nats=nats, redis=redis),
+        *plan.services(mesh_plan, ports, state.path),
+    )
+    async with AsyncExitStack() as stack:
+        prober = await stack.enter_async_context(Prober(mesh_plan.timing.probe_s))
+        shown = view.open_view([SUPERVISOR, *(program.name for program in programs)])
+        stack.callback(shown.close)
+        mesh = Supervisor(mesh_plan, programs, ports, state, prober, shown, began)
+        for process in cleaned:
+            mesh.say("warning", f"stopped {process}, left behind by an earlier run")
+        with _signals() as stop:
+            await mesh.run(stop)
+
+
+async def clean(state: StateDirectory, stop_s: float) -> list[str]:
+    """Stop what an earlier supervisor left behind, who serves last. The caller holds the lock. Returns what was stopped."""
+    try:
+        records = mesh.processes if (mesh := state.load()) else ()
+    except Misconfigured:
+        records = ()  # An unreadable file names nobody; the mark in the environment finds them all the same.
+        state.mesh_file.unlink()
+    names = {record.identity.pid: record for record in records if record.identity}
+    found = processes.leftovers(state.path, [record.identity for record in records if record.identity])
+    serving = [p for p in found if p.pid in names and names[p.pid].kind == "server"]
+    told = [f"{names[p.pid].name if p.pid in names else 'a process'} (pid {p.pid})" for p in found]
+    await processes.stop([p for p in found if p not in serving], stop_s)
+    await processes.stop(serving, stop_s)
+    return told
+
+
+@contextmanager
+def _signals() -> Iterator[asyncio.Event]:
+    """Set once the mesh is asked to stop: Ctrl-C, `jurymast down`, or the terminal is closed."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in wanted:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in wanted:
+            loop.remove_signal_handler(number)
+
+
+class Unit:
+    """One program, its process if there is one, and what is remembered of it."""
+
+    def __init__(self, program: Program, log: Path, now: float) -> None:
+        self.program = program
+        self.log = log
+        self.child = Child(since=now)
+        self.running: Running | None = None
+        self.tail = Tail.from_end(log)
+        self.prepared = False
+        self.probe_at = now
+
+    @property
+    def name(self) -> str:
+        return self.program.name
+
+    def record(self) -> Record:
+        return Record(
+            name=self.name,
+            kind=self.program.kind,
+            port=self.program.port,
+            probe=self.program.probe,
+            state=self.child.state,
+            reason=self.child.reason,
+            restarts=self.child.restarts,
+            identity=self.running.identity if self.running else None,
+        )
+
+    def row(self) -> Row:
+        usage = view.usage(self.running.process) if self.running else view.NO_USAGE
+        return Row(
+            name=self.name,
+            state=self.child.state,
+            pid=self.running.identity.pid if self.running else None,
+            port=self.program.port,
+            restarts=self.child.restarts,
+            reason=self.child.reason,
+            **usage,
+        )
+
+
+class Supervisor:
+    def __init__(
+        self,
+        mesh_plan: Plan,
+        programs: tuple[Program, ...],
+        ports: Ports,
+        state: StateDirectory,
+        prober: Prober,
+        shown: View,
+        began: float,
+    ) -> None:
+        self._plan = mesh_plan
+        self._programs = programs
+        self._ports = ports
+        self._state = state
+        self._prober = prober
+        self._view = shown
+        self._began = began
+        self._identity: Identity = processes.own_identity()
+        self._units = {program.name: Unit(program, state.log(program.name), began) for program in programs}
+        self._stopping = False
+        self._ever_ready = False
+        self._was_ready = False
+        self._saved: Mesh | None = None
+        self._save_failed = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set, or a failure ends it; in both cases nothing is left running."""
+        try:
+            self._save()
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._watch(unit)) for unit in self._units.values()]
+                tasks.append(group.create_task(self._show()))
+                await stop.wait()
+                for task in tasks:
+                    task.cancel()
+        except ExceptionGroup as group_of_errors:
+            raise group_of_errors.exceptions[0] from None  # The first failure; the others are of tasks it cancelled.
+        finally:
+            await self._stop_all()
+
+    # -- one process ---------------------------------------------------------------------------------------------------
+
+    async def _watch(self, unit: Unit) -> None:
+        while True:
+            seen = await self._observe(unit)
+            if seen is not None:
+                decision = decide(unit.child, seen, time.monotonic(), self._plan.timing)
+                unit.child = decision.child
+                self._act(unit, decision.action)
+                self._tell(unit, decision.sentence)
+            await asyncio.sleep(TICK_S)
+
+    async def _observe(self, unit: Unit) -> Seen | None:
+        """What there is to decide on; None between two questions to a process that runs."""
+        if unit.running is None:
+            return Idle(tuple(name for name in unit.program.needs if self._units[name].child.state is not State.READY))
+        code = unit.running.ended()
+        if code is not None:
+            unit.running = None
+            return Ended(self._how(unit, code))
+        if time.monotonic() < unit.probe_at:
+            return None
+        health = await self._prober.ask(unit.program.probe)
+        if health.ready and not unit.prepared:
+            health = await self._prepare(unit)
+        elif not health.alive:
+            health = replace(health, held=self._state.disk_full())
+        # A start is watched closely, except where every look means another attempt to apply the streams.
+        eager = unit.child.state is State.STARTING and not health.ready and (not health.alive or unit.program.kind == "service")
+        unit.probe_at = time.monotonic() + (0 if eager else self._plan.timing.probe_every_s)
+        return health
+
+    async def _prepare(self, unit: Unit) -> Health:
+        """NATS is of use once it is durable and has its streams; everything else is once it says so."""
+        if unit.program.probe.protocol == "nats":
+            await self._prober.assert_durable(self._ports.monitor_url)
+            try:
+                changes = await servers.apply_streams(self._ports.nats_url, self._plan.table)
+            except JurymastError as error:
+                if not unit.child.ever_ready and isinstance(error, Fatal):
+                    raise
+                return Health(alive=True, ready=False, reason=str(error))
+            self._tell_changes(changes)
+        unit.prepared = True
+        return Health(alive=True, ready=True)
+
+    def _how(self, unit: Unit, code: int) -> str:
+        self._read_logs()  # Its last words come before ours.
+        how = processes.exit_text(code)
+        if unit.child.state is State.KILLED:
+            return f"{unit.child.reason}, {how}"
+        last = self._last_words(unit, 1) if code > 0 else ""  # Whoever is killed has no say in it.
+        return f"{how}: {last}" if last else how
+
+    def _last_words(self, unit: Unit, count: int = LAST_LINES) -> str:
+        with suppress(OSError):
+            raw, _ = logs.last_lines(unit.log, LAST_LINES + count)
+            return " | ".join([line.message for line in logs.parsed(unit.name, raw)][-count:])
+        return ""
+
+    def _act(self, unit: Unit, action: Action | None) -> None:
+        if action is Action.START:
+            unit.prepared = False
+            unit.probe_at = time.monotonic()
+            unit.running = processes.spawn(unit.program, unit.log)
+        elif action is Action.KILL and unit.running:
+            unit.running.popen.kill()
+
+    def _tell(self, unit: Unit, sentence: str) -> None:
+        if sentence:
+            level = "info" if unit.child.state is State.READY else "warning"
+            words = f"; the end of its log: {self._last_words(unit)}" if unit.child.late else ""
+            self.say(level, f"{unit.name}: {sentence}{words}")
+        self._save()
+        if unit.program.kind == "server" and (why := hopeless(unit.child, time.monotonic(), self._plan.timing)):
+            raise Fatal(f"{unit.name} {why}; the end of {unit.log}: {self._last_words(unit)}")
+
+    def _tell_changes(self, changes: list[str]) -> None:
+        spoken = "info" if len(changes) <= SPOKEN_CHANGES else "debug"
+        for change in changes:
+            self.say(spoken, f"streams: {' '.join(change.split())}")
+        if spoken == "debug":
+            self.say("info", f"streams: {len(changes)} changes made (each in {self._state.log(SUPERVISOR)})")
+
+    # -- all together --------------------------------------------------------------------------------------------------
+
+    def _all_ready(self) -> bool:
+        return all(unit.child.state is State.READY for unit in self._units.values())
+
+    def say(self, level: str, message: str) -> None:
+        now = datetime.now(UTC)
+        self._view.line(Line(name=SUPERVISOR, message=message, level=level, time=now))
+        with suppress(OSError), self._state.log(SUPERVISOR).open("ab") as journal:  # A full disk must not stop us.
+            journal.write(logs.entry(SUPERVISOR, level, message, now))
+
+    def _save(self) -> None:
+        """Publish what has changed. A full disk delays this and nothing else."""
+        self._tell_ready()
+        mesh = Mesh(
+            supervisor=self._identity,
+            state=self._summary(),
+            nats_url=self._ports.nats_url,
+            monitor_url=self._ports.monitor_url,
+            redis_url=self._ports.redis_url,
+            processes=tuple(unit.record() for unit in self._units.values()),
+        )
+        if mesh == self._saved:
+            return
+        try:
+            self._state.save(mesh)
+        except OSError as error:
+            if not self._save_failed:
+                self.say("error", f"cannot write {self._state.mesh_file}: {error.strerror}; trying again")
+            self._save_failed = True
+        else:
+            self._saved, self._save_failed = mesh, False
+
+    def _summary(self) -> MeshState:
+        if self._stopping:
+            return "stopped" if all(unit.running is None for unit in self._units.values()) else "stopping"
+        if self._all_ready():
+            return "ready"
+        return "not ready" if self._ever_ready else "starting"
+
+    def _tell_ready(self) -> None:
+        ready = self._all_ready() and not self._stopping
+        if ready and not self._ever_ready:
+            self._ever_ready = True
+            self.say(
+                "info",
+                f"ready in {time.monotonic() - self._began:.1f} s: {self._ports.nats_url} {self._ports.redis_url}, "
+                f"NATS monitoring {self._ports.monitor_url}; stop with Ctrl-C or `jurymast down --state {self._state.path}`",
+            )
+        elif ready and not self._was_ready:
+            self.say("info", "everything is ready again")
+        self._was_ready = ready
+
+    async def _show(self) -> None:
+        """Carry the children's logs into the merged view, and keep them within their bound."""
+        table_at = bound_at = time.monotonic()
+        while True:
+            self._read_logs()
+            now = time.monotonic()
+            if now >= table_at:
+                self._show_table()
+                self._save()
+                table_at = now + TABLE_S
+            if now >= bound_at:
+                for path in (*(unit.log for unit in self._units.values()), self._state.log(SUPERVISOR)):
+                    logs.bound(path)
+                bound_at = now + BOUND_LOGS_S
+            await asyncio.sleep(SHOW_S)
+
+    def _show_table(self) -> None:
+        self._view.table([unit.row() for unit in self._units.values()], f"jurymast mesh: {self._summary()}")
+
+    def _read_logs(self) -> None:
+        lines: list[Line] = []
+        for unit in self._units.values():
+            added = logs.parsed(unit.name, unit.tail.read())
+            # Of servers only what is wrong: the thirty lines of a normal start are our one sentence, and stay in their file.
+            lines += (line for line in added if unit.program.kind == "service" or line.level != "info")
+        for line in logs.merged(lines):
+            self._view.line(line)
+
+    async def _stop_all(self) -> None:
+        self._stopping = True
+        self.say("info", "stopping")
+        for names in plan.stop_order(self._programs):
+            group = [self._units[name] for name in names]
+            targets = [unit.running.process for unit in group if unit.running]
+            killed = await processes.stop(targets, self._plan.timing.stop_s)
+            for unit in group:
+                self._stopped(unit, killed)
+            self._save()
+            self._show_table()
+        rest = processes.leftovers(self._state.path, [])
+        await processes.stop(rest, self._plan.timing.stop_s)
+        self._read_logs()
+        self.say("info", "stopped, nothing is left running")
+
+    def _stopped(self, unit: Unit, killed: list[psutil.Process]) -> None:
+        if unit.running:
+            if unit.running.process in killed:
+                self.say("warning", f"{unit.name}: still ran {self._plan.timing.stop_s:g} s after SIGTERM: killed")
+            unit.running.ended()
+            unit.running = None
+        unit.child = replace(unit.child, state=State.STOPPED, since=time.monotonic(), reason="")
