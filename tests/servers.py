@@ -40,7 +40,7 @@ async def eventually(check: Callable[[], Awaitable[Any]], within_s: float = 15.0
     last: object = None
     try:
         async with asyncio.timeout(within_s):
-            while not (last := await check()):
+            while not (last := await check()):  # noqa: ASYNC110  Other processes send no events.
                 await asyncio.sleep(POLL_S)
     except TimeoutError:
         raise AssertionError(f"{what or check.__name__} not within {within_s:g} s, last answer: {last!r}") from None
@@ -151,15 +151,16 @@ class Service:
 
     def __init__(self, module: str, nats_url: str, directory: Path, **settings: str) -> None:
         self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
         env = {"JURYMAST_NATS_URL": nats_url, "JURYMAST_HTTP_PORT": str(self.port), **settings}
         self.process = Process(sys.executable, "-m", module, log=directory / f"{module}-{self.port}.log", env=env)
 
     async def get(self, path: str) -> tuple[int, str]:
         """Status and text; status 0 when nobody listens."""
         try:
-            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
-                async with session.get(f"http://127.0.0.1:{self.port}{path}") as response:
-                    return response.status, await response.text()
+            timeout = aiohttp.ClientTimeout(total=5)
+            async with aiohttp.ClientSession(timeout=timeout) as session, session.get(f"{self.url}{path}") as response:
+                return response.status, await response.text()
         except (aiohttp.ClientError, TimeoutError):
             return 0, ""
 

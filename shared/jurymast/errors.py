@@ -37,3 +37,8 @@ class Fatal(JurymastError):
 
 class Misconfigured(Fatal):
     """A setting, a file or a server that an operator must put right first."""
+
+
+def explain(error: BaseException) -> str:
+    """Many library exceptions carry no text; their type then says the most."""
+    return str(error) or type(error).__name__

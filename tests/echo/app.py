@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from jurymast.bus import Outbox
+from jurymast.outbox import Outbox
 from jurymast.service import Frame
 from tests.echo.handlers import Handlers
 from tests.echo.messages import ASKED, COUNT, MEASURED

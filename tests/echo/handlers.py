@@ -7,7 +7,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from jurymast.bus import Delivery, Outbox
+from jurymast.bus import Delivery
+from jurymast.outbox import Outbox
 from tests.echo.decide import decide
 from tests.echo.messages import ANSWERED, Asked, Count, CountAsked
 from tests.echo.store import AnsweredRow, Store

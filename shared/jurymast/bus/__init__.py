@@ -1,8 +1,7 @@
-"""The one way to talk: typed publish, handlers with explicit acknowledgement, queries, dead letters, leases, outbox."""
+"""The one way to talk: typed publish, handlers with explicit acknowledgement, queries, dead letters, leases."""
 
 from jurymast.bus.bus import Bus
 from jurymast.bus.delivery import Delivery
 from jurymast.bus.lease import Lease
-from jurymast.bus.outbox import Outbox
 
-__all__ = ["Bus", "Delivery", "Lease", "Outbox"]
+__all__ = ["Bus", "Delivery", "Lease"]

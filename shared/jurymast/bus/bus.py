@@ -18,18 +18,19 @@ from nats.js import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from jurymast.bus.codec import Incoming, MessagePackCodec
-from jurymast.bus.connection import explain, make_broker
+from jurymast.bus.connection import make_broker
 from jurymast.bus.dead import CrashWatch, Graveyard, Replays
-from jurymast.bus.delivery import ID_HEADER, Delivery, Reader
+from jurymast.bus.delivery import Delivery, Reader
 from jurymast.bus.intake import BatchHandler, Intake
 from jurymast.bus.pull import PullLoop
 from jurymast.bus.query import Queries
-from jurymast.errors import Misconfigured, Rejected, Transient
+from jurymast.envelope import stamp
+from jurymast.errors import Misconfigured, Rejected, Transient, explain
 from jurymast.messages.channel import SCHEMA_HEADER, AnyChannel, Channel, M
 from jurymast.messages.dead import REPLAY
 from jurymast.settings import Settings
 from jurymast.streams import Table
-from jurymast.telemetry import TRACE_HEADER, Metrics, Tracer, current_trace
+from jurymast.telemetry import Metrics, Tracer
 
 log = logging.getLogger(__name__)
 
@@ -186,7 +187,7 @@ class Bus:
 
     async def publish(self, channel: Channel[M], message: M, *, id: str, within_s: float = PUBLISH_S) -> int:  # noqa: A002
         """Store a message, return its sequence. `id` is deterministic: a repeat within the dedupe window stores nothing new."""
-        return await self.publish_raw(channel.subject(message), channel.encode(message), headers(channel, id), within_s=within_s)
+        return await self.publish_raw(channel.subject(message), channel.encode(message), stamp(channel, id), within_s=within_s)
 
     async def publish_raw(self, subject: str, payload: bytes, headers: dict[str, str], *, within_s: float = PUBLISH_S) -> int:
         """The one place that retries a publish: under the same id until it is stored, refused, or out of time."""
@@ -248,13 +249,6 @@ class Bus:
         if not task.cancelled() and (error := task.exception()):
             log.error("a bus task died", exc_info=error)
             self._fatal(f"a bus task died: {error!r}")
-
-
-def headers(channel: AnyChannel, id: str) -> dict[str, str]:  # noqa: A002
-    stamped = {ID_HEADER: id, SCHEMA_HEADER: channel.schema}
-    if trace := current_trace():
-        stamped[TRACE_HEADER] = trace.traceparent
-    return stamped
 
 
 def _publish_failure(subject: str, error: Exception) -> Transient | Rejected:

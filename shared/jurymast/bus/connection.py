@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 
 from faststream.middlewares import AckPolicy
 from faststream.nats import NatsBroker
-from nats.errors import Error as NatsError
 
+from jurymast.errors import explain
 from jurymast.telemetry import Metrics
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def make_broker(
     async def error(problem: Exception) -> None:
         nonlocal said
         metrics.bus_errors.inc()
-        text = str(problem) or type(problem).__name__
+        text = explain(problem)
         if text != said:  # While a server is away the same error comes several times a second.
             log.warning("the NATS client reports: %s", text)
         said = text
@@ -72,8 +72,3 @@ def make_broker(
         apply_types=False,
         logger=None,
     )
-
-
-def explain(error: Exception) -> str:
-    """nats-py's exceptions often have no text of their own."""
-    return str(error) or type(error).__name__ if isinstance(error, NatsError) else repr(error)

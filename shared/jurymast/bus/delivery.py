@@ -11,8 +11,6 @@ from jurymast.errors import Undecodable
 from jurymast.messages.channel import SCHEMA_HEADER, AnyChannel, M
 from jurymast.telemetry import TRACE_HEADER, Trace, parse_traceparent
 
-ID_HEADER = "Nats-Msg-Id"
-
 
 class Position(NamedTuple):
     """Where in a stream a delivery stands, and how often it was tried."""

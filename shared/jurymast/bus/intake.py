@@ -12,11 +12,10 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
 from jurymast.bus.codec import Incoming
-from jurymast.bus.connection import explain
 from jurymast.bus.dead import Graveyard
 from jurymast.bus.delivery import Delivery, Reader, position_of
 from jurymast.bus.failure import Bury, Retry, Stop, Verdict, judge
-from jurymast.errors import JurymastError, Transient, Undecodable
+from jurymast.errors import JurymastError, Transient, Undecodable, explain
 from jurymast.streams import Consumer
 from jurymast.telemetry import Metrics, Trace, Tracer
 

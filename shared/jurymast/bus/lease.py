@@ -15,8 +15,7 @@ from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NotFoundError
 
 from jurymast import clock
-from jurymast.bus.connection import explain
-from jurymast.errors import Transient
+from jurymast.errors import Transient, explain
 from jurymast.messages.channel import SCHEMA_HEADER, Channel
 from jurymast.messages.lease import LEASE, LeaseHeld
 

@@ -15,7 +15,7 @@ from nats.errors import Error as NatsError
 from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
 
-from jurymast.bus.connection import explain
+from jurymast.errors import explain
 
 log = logging.getLogger(__name__)
 

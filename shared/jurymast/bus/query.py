@@ -11,10 +11,10 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
-from jurymast.bus.connection import explain
-from jurymast.errors import JurymastError, Rejected, Transient
-from jurymast.messages.channel import SCHEMA_HEADER, AnyChannel, M, Query, R
-from jurymast.telemetry import TRACE_HEADER, Tracer, current_trace, parse_traceparent
+from jurymast.envelope import stamp
+from jurymast.errors import JurymastError, Rejected, Transient, explain
+from jurymast.messages.channel import SCHEMA_HEADER, M, Query, R
+from jurymast.telemetry import TRACE_HEADER, Tracer, parse_traceparent
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Queries:
                     await self._nc.publish(raw.reply, b"", headers={ERROR_HEADER: f"{type(error).__name__}: {error}"[:500]})
                     return
             if answer is not None:
-                await self._nc.publish(raw.reply, query.answer.encode(answer), headers=_headers(query.answer))
+                await self._nc.publish(raw.reply, query.answer.encode(answer), headers=stamp(query.answer))
 
         async def guarded(raw: Msg) -> None:
             if not raw.reply:
@@ -53,7 +53,7 @@ class Queries:
 
     async def ask(self, query: Query[M, R], question: M, *, within_s: float) -> R:
         try:
-            raw = await self._nc.request(query.name, query.ask.encode(question), timeout=within_s, headers=_headers(query.ask))
+            raw = await self._nc.request(query.name, query.ask.encode(question), timeout=within_s, headers=stamp(query.ask))
         except NoRespondersError:
             raise Transient(f"nobody answers {query.name}") from None
         except NatsError as error:
@@ -66,7 +66,7 @@ class Queries:
         subscription = await self._nc.subscribe(inbox)
         answers: list[R] = []
         try:
-            await self._nc.publish(query.name, query.ask.encode(question), reply=inbox, headers=_headers(query.ask))
+            await self._nc.publish(query.name, query.ask.encode(question), reply=inbox, headers=stamp(query.ask))
             deadline = monotonic() + within_s
             while (left := deadline - monotonic()) > 0:
                 raw = await subscription.next_msg(timeout=left)
@@ -85,8 +85,3 @@ def read_answer(query: Query[M, R], raw: Msg) -> R:
     if problem := headers.get(ERROR_HEADER):
         raise Rejected(f"{query.name}: {problem}")
     return query.answer.decode(raw.data, schema=headers.get(SCHEMA_HEADER), subject=query.answer.name)
-
-
-def _headers(channel: AnyChannel) -> dict[str, str]:
-    trace = current_trace()
-    return {SCHEMA_HEADER: channel.schema} | ({TRACE_HEADER: trace.traceparent} if trace else {})

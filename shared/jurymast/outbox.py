@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import Field, SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from jurymast.bus.bus import Bus, headers
+from jurymast.bus import Bus
+from jurymast.envelope import stamp
 from jurymast.errors import Rejected, Transient
 from jurymast.messages.channel import Channel, M
 from jurymast.streams import MAX_MESSAGE_BYTES
@@ -51,7 +52,7 @@ class Outbox:
         payload = channel.encode(message)
         if len(payload) > MAX_MESSAGE_BYTES:  # Now, where the transaction can still be refused.
             raise Rejected(f"{channel.name}: {len(payload)} bytes, the bus takes {MAX_MESSAGE_BYTES}")
-        stamped = msgspec.json.encode(headers(channel, id))
+        stamped = msgspec.json.encode(stamp(channel, id))
         session.add(OutboxRow(subject=channel.subject(message), headers=stamped, payload=payload))
 
     def wake(self) -> None:

@@ -1,0 +1,172 @@
+"""`jurymast dead`: look at dead letters, give them back to their consumer, or drop them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import click
+import msgspec
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.errors import APIError, NotFoundError
+
+from jurymast.cli.commands.connect import with_nats
+from jurymast.cli.commands.tail import shown
+from jurymast.envelope import stamp
+from jurymast.errors import Misconfigured, Transient, explain
+from jurymast.messages.channel import SCHEMA_HEADER
+from jurymast.messages.dead import DEAD, REPLAY, DeadLetter
+from jurymast.streams import DEAD as DEAD_STREAM
+
+dry_run = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+limit_option = click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many.")
+selection = click.argument("selection")
+
+
+class Grave(NamedTuple):
+    """A letter and where it lies."""
+
+    letter: DeadLetter
+    sequence: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.letter.consumer}.{self.letter.stream}.{self.letter.sequence}"
+
+
+@click.group()
+def dead() -> None:
+    """Messages that could not be handled. SELECTION is a letter's name, a consumer, or `all`."""
+
+
+@dead.command("list")
+@limit_option
+@with_nats
+async def list_(nc: Client, *, limit: int) -> None:
+    """List dead letters, oldest first."""
+    found = 0
+    async for grave in graves(nc, "all"):
+        found += 1
+        if found <= limit:
+            print(_summary(grave))
+    print(f"{found} dead letter{'' if found == 1 else 's'}" + (f", {limit} shown" if found > limit else ""))
+
+
+@dead.command()
+@selection
+@limit_option
+@with_nats
+async def show(nc: Client, *, selection: str, limit: int) -> None:
+    """Show letters with their headers and decoded payload."""
+    async for grave in _selected(nc, selection, limit):
+        letter = grave.letter
+        print(_summary(grave))
+        print(f"  reason   {letter.reason}\n  subject  {letter.subject}")
+        for name, value in letter.headers.items():
+            print(f"  header   {name}: {value}")
+        print(f"  payload  {len(letter.payload)} bytes: {_payload(letter.payload)}")
+
+
+@dead.command()
+@selection
+@limit_option
+@dry_run
+@with_nats
+async def replay(nc: Client, *, selection: str, limit: int, dry_run: bool) -> None:
+    """Give letters back to exactly the consumer that failed; one that fails again comes back to the list."""
+    js = nc.jetstream()
+    async for grave in _selected(nc, selection, limit):
+        if not dry_run:
+            # Stored before it leaves the list: a death in between leaves it in both, and handlers are idempotent.
+            letter = grave.letter
+            stamped = stamp(REPLAY, f"replay.{grave.name}.{letter.dead_ms}")
+            await _store(js, REPLAY.subject(letter), REPLAY.encode(letter), stamped)
+            await _remove(js, grave)
+        print(f"{'would replay' if dry_run else 'replayed'} {_summary(grave)}")
+
+
+@dead.command()
+@selection
+@limit_option
+@dry_run
+@with_nats
+async def drop(nc: Client, *, selection: str, limit: int, dry_run: bool) -> None:
+    """Forget letters for ever."""
+    js = nc.jetstream()
+    async for grave in _selected(nc, selection, limit):
+        if not dry_run:
+            await _remove(js, grave)
+        print(f"{'would drop' if dry_run else 'dropped'} {_summary(grave)}")
+
+
+async def graves(nc: Client, selection: str) -> AsyncIterator[Grave]:
+    """Letters in the order in which they died. Walks the stream by sequence, so that it needs no consumer."""
+    js = nc.jetstream()
+    sequence = 0
+    while True:
+        try:
+            raw = await js.get_msg(DEAD_STREAM.name, seq=sequence + 1, next=True, subject=f"{DEAD.name}.>")
+        except NotFoundError as error:
+            if error.err_code == STREAM_NOT_FOUND:
+                raise Misconfigured("this server has no dead letter stream: run `jurymast streams apply`") from None
+            return
+        except NatsError as error:
+            raise Transient(f"cannot read dead letters: {explain(error)}") from None
+        sequence = raw.seq or 0
+        schema = (raw.headers or {}).get(SCHEMA_HEADER)
+        grave = Grave(DEAD.decode(raw.data or b"", schema=schema, subject=raw.subject or ""), sequence)
+        if selection in ("all", grave.name, grave.letter.consumer):
+            yield grave
+
+
+STREAM_NOT_FOUND = 10059
+
+
+async def _selected(nc: Client, selection: str, limit: int) -> AsyncIterator[Grave]:
+    found = 0
+    async for grave in graves(nc, selection):
+        if found == limit:
+            print(f"stopped at {limit}; raise --limit for more")
+            return
+        found += 1
+        yield grave
+    if not found:
+        raise Misconfigured(f"no dead letter is or belongs to {selection!r}: see `jurymast dead list`")
+
+
+async def _store(js: JetStreamContext, subject: str, payload: bytes, stamped: dict[str, str]) -> None:
+    try:
+        await js.publish(subject, payload, headers=stamped)
+    except NatsError as error:
+        raise Transient(f"cannot store {subject}, nothing was removed: {explain(error)}") from None
+
+
+async def _remove(js: JetStreamContext, grave: Grave) -> None:
+    """By sequence: a letter that came back meanwhile has another one and stays."""
+    try:
+        await js.delete_msg(DEAD_STREAM.name, grave.sequence)
+    except NotFoundError:
+        pass
+    except APIError as error:
+        if error.err_code != NO_MESSAGE:
+            raise Transient(f"cannot remove {grave.name}: {error}") from None
+
+
+NO_MESSAGE = 10037
+
+
+def _summary(grave: Grave) -> str:
+    letter = grave.letter
+    moment = datetime.fromtimestamp(letter.dead_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    tries = f"{letter.attempts} attempt{'' if letter.attempts == 1 else 's'}"
+    return f"{moment}  {grave.name}  {letter.cause} after {tries}: {letter.reason[:100]}"
+
+
+def _payload(payload: bytes) -> str:
+    try:
+        return shown(msgspec.msgpack.decode(payload))
+    except msgspec.DecodeError:
+        return f"not MessagePack: 0x{payload[:200].hex()}"

@@ -1,0 +1,74 @@
+"""`jurymast tail`: decoded events as they pass."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+import msgspec
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from jurymast.cli.commands.connect import with_nats
+from jurymast.errors import Misconfigured, Undecodable
+from jurymast.messages.catalog import channels
+from jurymast.messages.channel import SCHEMA_HEADER
+
+CHANNELS = {channel.name: channel for channel in channels()}
+
+
+@click.command()
+@click.argument("subject", default=">")
+@click.option("-n", "--count", type=click.IntRange(0), default=0, help="End after so many events; 0: never.")
+@with_nats
+async def tail(nc: Client, *, subject: str, count: int) -> None:
+    """Print events on SUBJECT (`>` for all, `dead.letter.>` for some) as they pass, until Ctrl-C."""
+    if " " in subject or not all(subject.split(".")):
+        raise Misconfigured(f"{subject!r} is no subject: tokens joined by dots, * for one token, > for the rest")
+    subscription = await nc.subscribe(subject)
+    await nc.flush()
+    click.echo(f"listening on {subject}", err=True)
+    seen = 0
+    async for raw in subscription.messages:
+        if raw.subject.startswith(("_INBOX.", "$")) and not subject.startswith(("_INBOX", "$")):
+            continue
+        click.echo(line(raw))
+        seen += 1
+        if seen == count:
+            return
+
+
+def line(raw: Msg) -> str:
+    """Time, subject, schema and fields; what is not of ours is shown as far as it can be."""
+    schema = (raw.headers or {}).get(SCHEMA_HEADER)
+    moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{moment} {raw.subject} [{schema or 'no schema'}] {_content(raw, schema)}"
+
+
+def _content(raw: Msg, schema: str | None) -> str:
+    channel = CHANNELS.get(schema.partition("/")[0]) if schema else None
+    try:
+        message: Any = (
+            channel.decode(raw.data, schema=schema, subject=raw.subject) if channel else msgspec.msgpack.decode(raw.data)
+        )
+    except (Undecodable, msgspec.DecodeError) as error:
+        return f"({len(raw.data)} bytes: {error})"
+    return shown(msgspec.to_builtins(message, builtin_types=(bytes,)))
+
+
+def shown(value: Any) -> str:
+    """JSON, with bytes in hexadecimal."""
+    return msgspec.json.encode(_hex(value)).decode()
+
+
+def _hex(value: Any) -> Any:
+    match value:
+        case bytes():
+            return f"0x{value.hex()}"
+        case dict():
+            return {str(key): _hex(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_hex(item) for item in value]
+        case _:
+            return value

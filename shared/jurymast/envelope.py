@@ -1,0 +1,18 @@
+"""The headers around every payload."""
+
+from __future__ import annotations
+
+from jurymast.messages.channel import SCHEMA_HEADER, AnyChannel
+from jurymast.telemetry import TRACE_HEADER, current_trace
+
+ID_HEADER = "Nats-Msg-Id"
+
+
+def stamp(channel: AnyChannel, id: str | None = None) -> dict[str, str]:  # noqa: A002
+    """Schema, the current trace, and for what is stored the id by which the server drops repeats."""
+    headers = {SCHEMA_HEADER: channel.schema}
+    if id is not None:
+        headers[ID_HEADER] = id
+    if trace := current_trace():
+        headers[TRACE_HEADER] = trace.traceparent
+    return headers
