@@ -6,11 +6,10 @@ import json
 from typing import Any
 
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
-from nats.errors import TimeoutError as NatsTimeout
 
 from jurymast.errors import Misconfigured, Transient
+from jurymast.nats_failure import NATS_FAILURE
 from jurymast.streams import Actual, Change, Config, Table, differences
 
 API = "$JS.API"
@@ -72,7 +71,7 @@ async def request(nc: Client, api: str, body: Config) -> dict[str, Any]:
         reply = await nc.request(f"{API}.{api}", json.dumps(body).encode(), timeout=TIMEOUT_S)
     except NoRespondersError:
         raise Misconfigured("JetStream is not enabled on this NATS server, or this user may not manage it") from None
-    except (NatsTimeout, NatsError) as error:
+    except NATS_FAILURE as error:
         raise Transient(f"JetStream did not answer {api} within {TIMEOUT_S:g} s: {error!r}") from error
     answer: dict[str, Any] = json.loads(reply.data)
     if refusal := answer.get("error"):

@@ -11,9 +11,7 @@ from typing import Any
 from faststream.nats import JStream, NatsBroker, PullSub
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError, NoRespondersError, OutboundBufferLimitError
-from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
@@ -28,6 +26,7 @@ from jurymast.envelope import stamp
 from jurymast.errors import Misconfigured, Rejected, Transient, explain
 from jurymast.messages.channel import SCHEMA_HEADER, AnyChannel, Channel, M
 from jurymast.messages.dead import REPLAY
+from jurymast.nats_failure import NATS_FAILURE
 from jurymast.settings import Settings
 from jurymast.streams import Table
 from jurymast.telemetry import Metrics, Tracer
@@ -179,7 +178,7 @@ class Bus:
                 info = await self.js.consumer_info(stream.name, consumer.name)
             except NotFoundError:
                 raise Misconfigured(f"consumer {stream.name}/{consumer.name} is missing: run `jurymast streams apply`") from None
-            except NatsError as error:
+            except NATS_FAILURE as error:
                 raise Transient(f"JetStream did not tell about {stream.name}/{consumer.name}: {explain(error)}") from error
             self.metrics.backlog.labels(consumer.name).set((info.num_pending or 0) + (info.num_ack_pending or 0))
 
@@ -198,15 +197,12 @@ class Bus:
                 if not self.nc.is_connected:  # Buffered, it would land after its caller gave up.
                     raise OutboundBufferLimitError
                 ack = await self.js.publish(subject, payload, headers=headers, timeout=min(ATTEMPT_S, within_s))
-            except (NatsTimeout, NoStreamResponseError, OutboundBufferLimitError, APIError) as error:
-                failure = _publish_failure(subject, error)
+            except NATS_FAILURE as error:
+                failure = self._publish_failure(subject, len(payload), error)
                 if isinstance(failure, Rejected) or monotonic() + PAUSE_S >= deadline:
                     failed.inc()
                     raise failure from error
                 await asyncio.sleep(PAUSE_S)
-            except MaxPayloadError as error:
-                failed.inc()
-                raise Rejected(f"{subject}: a message of {len(payload)} bytes, the server takes {self.nc.max_payload}") from error
             else:
                 ok.inc()
                 return ack.seq
@@ -218,11 +214,28 @@ class Bus:
             reply = await self.nc.request("$JS.API.INFO", timeout=within_s)
         except NoRespondersError:
             raise Transient("JetStream is not available on this NATS server") from None
-        except NatsError as error:
+        except NATS_FAILURE as error:
             raise Transient(f"NATS did not answer within {within_s:g} s: {self.trouble or explain(error)}") from error
         if b'"error"' in reply.data:
             raise Transient(f"JetStream answers with an error: {reply.data.decode(errors='replace')[:200]}")
         return monotonic() - started
+
+    def _publish_failure(self, subject: str, size: int, error: BaseException) -> Transient | Rejected:
+        match error:
+            case MaxPayloadError():
+                return Rejected(f"{subject}: a message of {size} bytes, the server takes {self.nc.max_payload}")
+            case NoStreamResponseError():
+                return Transient(f"no stream takes {subject}: run `jurymast streams apply`, or is JetStream down?")
+            case OutboundBufferLimitError():
+                return Transient(f"{subject}: not connected to NATS")
+            case APIError(code=503):
+                return Transient(f"{subject}: JetStream cannot store now: {error.description} (error {error.err_code})")
+            case APIError(err_code=err_code, description=description):
+                return Rejected(f"{subject}: refused by the stream: {description} (error {err_code})")
+            case TimeoutError():
+                return Transient(f"{subject}: no acknowledgement within {ATTEMPT_S:g} s; it may or may not be stored")
+            case _:
+                return Transient(f"{subject}: {explain(error)}")
 
     def _publish_counters(self, channel: str) -> tuple[Any, Any]:
         if (counters := self._published.get(channel)) is None:
@@ -249,17 +262,3 @@ class Bus:
         if not task.cancelled() and (error := task.exception()):
             log.error("a bus task died", exc_info=error)
             self._fatal(f"a bus task died: {error!r}")
-
-
-def _publish_failure(subject: str, error: Exception) -> Transient | Rejected:
-    match error:
-        case NoStreamResponseError():
-            return Transient(f"no stream takes {subject}: run `jurymast streams apply`, or is JetStream down?")
-        case OutboundBufferLimitError():
-            return Transient(f"{subject}: not connected to NATS")
-        case APIError(code=503):
-            return Transient(f"{subject}: JetStream cannot store now: {error.description} (error {error.err_code})")
-        case APIError(err_code=err_code, description=description):
-            return Rejected(f"{subject}: refused by the stream: {description} (error {err_code})")
-        case _:
-            return Transient(f"{subject}: no acknowledgement within {ATTEMPT_S:g} s; it may or may not be stored")

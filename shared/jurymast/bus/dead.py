@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 import msgspec
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
@@ -18,6 +17,7 @@ from jurymast.bus.failure import Bury, Retry, Stop, judge
 from jurymast.errors import Fatal, Rejected, Transient, Undecodable
 from jurymast.messages.channel import Channel, Message
 from jurymast.messages.dead import DEAD, Cause, DeadLetter
+from jurymast.nats_failure import NATS_FAILURE
 from jurymast.streams import Consumer, Table, replay_consumer
 
 log = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ class CrashWatch:
             try:
                 await self._bury(msgspec.json.decode(raw.data, type=MaxDeliveries))
                 await raw.ack()
-            except (NatsError, Transient) as error:
+            except (*NATS_FAILURE, Transient) as error:
                 log.warning("could not bury a crashed message, will try again: %r", error)
                 await raw.nak(delay=5)
 

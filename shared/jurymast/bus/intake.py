@@ -9,13 +9,13 @@ from time import perf_counter
 from typing import Any
 
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 
 from jurymast.bus.codec import Incoming
 from jurymast.bus.dead import Graveyard
 from jurymast.bus.delivery import Delivery, Reader, position_of
 from jurymast.bus.failure import Bury, Retry, Stop, Verdict, judge
 from jurymast.errors import JurymastError, Transient, Undecodable, explain
+from jurymast.nats_failure import NATS_FAILURE
 from jurymast.streams import Consumer
 from jurymast.telemetry import Metrics, Trace, Tracer
 
@@ -74,7 +74,7 @@ class Intake:
             for raw in list(self._held.values()):
                 try:
                     await raw.in_progress()
-                except NatsError as error:
+                except NATS_FAILURE as error:
                     log.warning("%s: cannot extend a delivery: %s", self.consumer.name, explain(error))
 
     async def attempt(self, deliveries: Sequence[Delivery[Any]]) -> Exception | None:
@@ -110,7 +110,7 @@ class Intake:
             for item in batch:
                 await item.raw.ack()
                 done += 1
-        except NatsError as error:
+        except NATS_FAILURE as error:
             log.warning("%s: acknowledgement lost, the messages will come again: %s", self.consumer.name, explain(error))
         self._outcomes["ok"].inc(done)
 
@@ -127,7 +127,7 @@ class Intake:
                     self._outcomes["dead"].inc()
                 case Stop(reason):
                     self._fatal(f"{self.consumer.name}: {reason}")
-        except (NatsError, Transient) as error:
+        except (*NATS_FAILURE, Transient) as error:
             log.warning("%s: could not settle a message, it will come again: %s", self.consumer.name, explain(error))
 
 

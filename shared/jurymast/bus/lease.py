@@ -11,13 +11,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from nats.errors import Error as NatsError
 from nats.js.errors import APIError, NotFoundError
 
 from jurymast import clock
 from jurymast.errors import Transient, explain
 from jurymast.messages.channel import SCHEMA_HEADER, Channel
 from jurymast.messages.lease import LEASE, LeaseHeld
+from jurymast.nats_failure import NATS_FAILURE
 
 if TYPE_CHECKING:
     from jurymast.bus.bus import Bus
@@ -100,7 +100,7 @@ class Lease:
                 await self._lost_race()
             elif error.err_code != WRITE_IN_FLIGHT:
                 log.warning("lease %s: %s", self.name, explain(error))
-        except NatsError as error:
+        except NATS_FAILURE as error:
             log.warning("lease %s: no answer: %s", self.name, explain(error))
         await self._tell(was_held)
         return self.held
@@ -126,7 +126,7 @@ class Lease:
         """Either another holder was faster, or an earlier renewal of ours landed although its answer was lost."""
         try:
             self.token = max(await self._last(), 0)
-        except NatsError as error:
+        except NATS_FAILURE as error:
             log.warning("lease %s: cannot read it back: %s", self.name, explain(error))
         if self.token == 0:
             self._until_s = 0.0
@@ -137,7 +137,7 @@ class Lease:
         token, self.token = self.token, 0
         try:  # By sequence: a successor's message is never touched.
             await self._bus.js.delete_msg(self._stream, token)
-        except NatsError as error:
+        except NATS_FAILURE as error:
             log.warning("lease %s: could not be given back, it expires by itself: %s", self.name, explain(error))
         await self._tell(was_held=True)
 

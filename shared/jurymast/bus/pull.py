@@ -11,11 +11,10 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
-from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
 
 from jurymast.errors import explain
+from jurymast.nats_failure import NATS_FAILURE
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +51,9 @@ class PullLoop:
     async def _pull(self, subscription: JetStreamContext.PullSubscription) -> list[Msg]:
         try:
             return await subscription.fetch(self._size, timeout=PULL_S)
-        except NatsTimeout:
+        except TimeoutError:
             return []
-        except NatsError as error:
+        except NATS_FAILURE as error:
             log.warning("%s: cannot pull, pausing: %s", self._consumer, explain(error))
             await asyncio.sleep(PAUSE_S)  # A server that refuses at once must not be asked in a hot loop.
             return []
@@ -64,5 +63,5 @@ async def _give_back(batch: Sequence[Msg]) -> None:
     for raw in batch:
         try:
             await raw.nak()
-        except NatsError as error:
+        except NATS_FAILURE as error:
             log.warning("could not give a message back, it will come again after its deadline: %s", explain(error))

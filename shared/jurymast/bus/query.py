@@ -8,12 +8,12 @@ from time import monotonic
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
 from jurymast.envelope import stamp
 from jurymast.errors import JurymastError, Rejected, Transient, explain
 from jurymast.messages.channel import SCHEMA_HEADER, M, Query, R
+from jurymast.nats_failure import NATS_FAILURE
 from jurymast.telemetry import TRACE_HEADER, Tracer, parse_traceparent
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Queries:
             raw = await self._nc.request(query.name, query.ask.encode(question), timeout=within_s, headers=stamp(query.ask))
         except NoRespondersError:
             raise Transient(f"nobody answers {query.name}") from None
-        except NatsError as error:
+        except NATS_FAILURE as error:
             raise Transient(f"{query.name}: no answer within {within_s:g} s: {explain(error)}") from error
         return read_answer(query, raw)
 

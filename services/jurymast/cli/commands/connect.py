@@ -12,11 +12,11 @@ from typing import Any
 import click
 import nats
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
 
 from jurymast.cli.mesh.commands import state_option
 from jurymast.cli.mesh.state import StateDirectory
 from jurymast.errors import Misconfigured, Transient, explain
+from jurymast.nats_failure import NATS_FAILURE
 
 CONNECT_S = 3
 
@@ -49,7 +49,7 @@ def with_nats(command: Callable[..., Coroutine[Any, Any, None]]) -> Callable[...
 async def connection(url: str) -> AsyncIterator[Client]:
     try:
         nc = await nats.connect(url.split(","), connect_timeout=CONNECT_S, allow_reconnect=False, error_cb=_ignore)
-    except (OSError, TimeoutError, NatsError) as error:
+    except (OSError, *NATS_FAILURE) as error:
         raise Transient(f"no NATS server answers at {url.rpartition('@')[2]}: {explain(error)}") from None
     try:
         yield nc

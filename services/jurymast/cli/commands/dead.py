@@ -9,7 +9,6 @@ from typing import NamedTuple
 import click
 import msgspec
 from nats.aio.client import Client
-from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NotFoundError
 
@@ -19,6 +18,7 @@ from jurymast.envelope import stamp
 from jurymast.errors import Misconfigured, Transient, explain
 from jurymast.messages.channel import SCHEMA_HEADER
 from jurymast.messages.dead import DEAD, REPLAY, DeadLetter
+from jurymast.nats_failure import NATS_FAILURE
 from jurymast.streams import DEAD as DEAD_STREAM
 
 dry_run = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
@@ -113,7 +113,7 @@ async def graves(nc: Client, selection: str) -> AsyncIterator[Grave]:
             if error.err_code == STREAM_NOT_FOUND:
                 raise Misconfigured("this server has no dead letter stream: run `jurymast streams apply`") from None
             return
-        except NatsError as error:
+        except NATS_FAILURE as error:
             raise Transient(f"cannot read dead letters: {explain(error)}") from None
         sequence = raw.seq or 0
         schema = (raw.headers or {}).get(SCHEMA_HEADER)
@@ -140,7 +140,7 @@ async def _selected(nc: Client, selection: str, limit: int) -> AsyncIterator[Gra
 async def _store(js: JetStreamContext, subject: str, payload: bytes, stamped: dict[str, str]) -> None:
     try:
         await js.publish(subject, payload, headers=stamped)
-    except NatsError as error:
+    except NATS_FAILURE as error:
         raise Transient(f"cannot store {subject}, nothing was removed: {explain(error)}") from None
 
 

@@ -1,0 +1,434 @@
+"""What becomes of messages whose handler succeeds, fails, dawdles or is asked to stop. Real server, handlers in this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from jurymast.bus import Bus, Delivery
+from jurymast.envelope import stamp
+from jurymast.errors import Fatal, Misconfigured, Rejected, Transient
+from jurymast.messages.channel import SCHEMA_HEADER
+from jurymast.messages.dead import DEAD, REPLAY, DeadLetter
+from jurymast.settings import Settings
+from jurymast.streams import TABLE, Consumer, Table
+from jurymast.telemetry import Metrics, Tracer
+from tests.echo.messages import ASKED, MEASURED, Asked, Measured
+from tests.echo.streams import ECHO, ECHO_TABLE
+from tests.servers import NatsServer, eventually, running_bus
+
+
+def asked(name: str) -> Asked:
+    return Asked(id=name, text="hello")
+
+
+async def ask(bus: Bus, *names: str) -> None:
+    for name in names:
+        await bus.publish(ASKED, asked(name), id=name)
+
+
+async def letters(bus: Bus) -> list[DeadLetter]:
+    info = await bus.js.stream_info("DEAD", subjects_filter=f"{DEAD.name}.>")
+    found = [await bus.js.get_last_msg("DEAD", subject) for subject in info.state.subjects or {}]
+    return [DEAD.decode(raw.data or b"", schema=(raw.headers or {})[SCHEMA_HEADER], subject=raw.subject or "") for raw in found]
+
+
+async def one_letter(bus: Bus) -> DeadLetter:
+    async def buried() -> list[DeadLetter]:
+        return await letters(bus)
+
+    (letter,) = await eventually(buried, what="a dead letter")
+    assert isinstance(letter, DeadLetter)
+    return letter
+
+
+async def settled(bus: Bus, consumer: str = "echo-asked") -> None:
+    """Everything delivered, nothing waiting for an acknowledgement."""
+
+    async def check() -> bool:
+        info = await bus.js.consumer_info("ECHO", consumer)
+        return not info.num_pending and not info.num_ack_pending
+
+    await eventually(check, what=f"{consumer} settled")
+
+
+class Recorder:
+    """A handler that remembers, and fails as told."""
+
+    def __init__(self, failures: dict[str, list[Exception]] | None = None) -> None:
+        self.calls: list[tuple[str, int]] = []
+        self.failures = failures or {}
+
+    async def __call__(self, delivery: Delivery[Asked]) -> None:
+        name = delivery.message.id
+        self.calls.append((name, delivery.position.attempt))
+        if self.failures.get(name):
+            raise self.failures[name].pop(0)
+
+
+async def test_a_handled_message_is_acknowledged_and_not_delivered_again(bus: Bus) -> None:
+    handler = Recorder()
+    bus.on("echo-asked", ASKED, handler=handler)
+    await bus.consume()
+    await ask(bus, "a", "b")
+    await settled(bus)
+    assert handler.calls == [("a", 1), ("b", 1)]
+    assert await letters(bus) == []
+
+
+async def test_a_transient_failure_is_retried_after_a_delay_and_the_next_message_does_not_wait(bus: Bus) -> None:
+    handler = Recorder({"a": [Transient("busy", retry_after_s=0.3)]})
+    bus.on("echo-asked", ASKED, handler=handler)
+    await bus.consume()
+    await ask(bus, "a", "b")
+    await settled(bus)
+    assert handler.calls == [("a", 1), ("b", 1), ("a", 2)]
+    assert await letters(bus) == []
+
+
+@pytest.mark.parametrize("error", [Transient("busy"), ZeroDivisionError("a bug")])
+async def test_a_message_that_fails_at_every_attempt_becomes_a_dead_letter(bus: Bus, error: Exception) -> None:
+    handler = Recorder({"a": [error] * 3})
+    bus.on("echo-asked", ASKED, handler=handler)
+    await bus.consume()
+    await ask(bus, "a", "b")
+    letter = await one_letter(bus)
+    await settled(bus)
+    assert [attempt for name, attempt in handler.calls if name == "a"] == [1, 2, 3]
+    assert (letter.cause, letter.attempts, letter.consumer, letter.stream) == ("exhausted", 3, "echo-asked", "ECHO")
+    assert str(error) in letter.reason
+    assert type(error).__name__ in letter.reason
+
+
+async def test_a_rejected_message_is_dead_at_once_with_its_original_headers_and_payload(bus: Bus) -> None:
+    handler = Recorder({"a": [Rejected("no answer to that")]})
+    bus.on("echo-asked", ASKED, handler=handler)
+    await bus.consume()
+    await ask(bus, "a", "b")
+    letter = await one_letter(bus)
+    await settled(bus)
+    assert handler.calls == [("a", 1), ("b", 1)]
+    assert (letter.cause, letter.subject, letter.attempts) == ("rejected", "echo.asked.a", 1)
+    assert letter.payload == ASKED.encode(asked("a"))
+    assert letter.headers["Nats-Msg-Id"] == "a"
+    assert letter.headers[SCHEMA_HEADER] == "echo.asked/1"
+
+
+GOOD = ASKED.encode(asked("a"))
+BAD_MESSAGES = {
+    "truncated": ("echo.asked.a", GOOD[:-3], {SCHEMA_HEADER: "echo.asked/1"}, "are not a echo.asked"),
+    "newer version": ("echo.asked.a", GOOD, {SCHEMA_HEADER: "echo.asked/99"}, "needs a reader of version 99"),
+    "malformed version": ("echo.asked.a", GOOD, {SCHEMA_HEADER: "echo.asked/x"}, "malformed"),
+    "unknown schema": ("echo.asked.a", GOOD, {SCHEMA_HEADER: "echo.other/1"}, "expected echo.asked"),
+    "no schema": ("echo.asked.a", GOOD, {"X": "y"}, f"has no {SCHEMA_HEADER} header"),
+    "other subject": ("echo.asked.b", GOOD, {SCHEMA_HEADER: "echo.asked/1"}, "belongs on echo.asked.a"),
+    "not msgpack": ("echo.asked.a", b"<html>", {SCHEMA_HEADER: "echo.asked/1"}, "are not a echo.asked"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_MESSAGES)
+@pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
+async def test_what_cannot_be_read_is_dead_at_once_and_its_neighbours_are_handled(bus: Bus, name: str, *, batch: bool) -> None:
+    subject, payload, headers, reason = BAD_MESSAGES[name]
+    handler = Recorder()
+    await bus.js.publish(subject, payload, headers=headers)
+    await ask(bus, "good")
+    if batch:
+
+        async def handle_all(deliveries: Sequence[Delivery[Any]]) -> None:
+            for delivery in deliveries:
+                await handler(delivery)
+
+        bus.on_batch("echo-asked", ASKED, handler=handle_all)
+    else:
+        bus.on("echo-asked", ASKED, handler=handler)
+    await bus.consume()
+    letter = await one_letter(bus)
+    await settled(bus)
+    assert handler.calls == [("good", 1)]
+    assert reason in letter.reason
+    assert (letter.cause, letter.payload, letter.subject) == ("rejected", payload, subject)
+
+
+async def test_in_a_failing_batch_only_the_culprit_pays(bus: Bus) -> None:
+    sizes: list[int] = []
+    handled: set[int] = set()
+
+    async def handle(deliveries: Sequence[Delivery[Measured]]) -> None:
+        sizes.append(len(deliveries))
+        if any(delivery.message.number == 7 for delivery in deliveries):
+            raise Rejected("seven")
+        handled.update(delivery.message.number for delivery in deliveries)
+
+    for number in range(20):
+        await bus.publish(MEASURED, Measured(number=number), id=f"m{number}")
+    bus.on_batch("echo-measured", MEASURED, handler=handle)
+    await bus.consume()
+    letter = await one_letter(bus)
+    await settled(bus, "echo-measured")
+    assert handled == set(range(20)) - {7}
+    assert max(sizes) > 1
+    assert letter.reason == "Rejected: seven"
+
+
+async def test_a_handler_slower_than_the_deadline_keeps_its_message(bus: Bus) -> None:
+    """The consumer's deadline is 1.5 s; without word from the handler the server would deliver the message again."""
+    calls: list[int] = []
+
+    async def slow(delivery: Delivery[Asked]) -> None:
+        calls.append(delivery.position.attempt)
+        await asyncio.sleep(4)
+
+    bus.on("echo-asked", ASKED, handler=slow, concurrency=2)
+    await bus.consume()
+    await ask(bus, "a")
+    await settled(bus)
+    assert calls == [1]
+
+
+async def test_a_fatal_error_asks_the_process_to_end_and_keeps_the_message(server: NatsServer) -> None:
+    fatal: asyncio.Queue[str] = asyncio.Queue()
+    bus = Bus(
+        Settings(nats_url=server.url),
+        service="echo",
+        table=ECHO_TABLE,
+        metrics=Metrics(),
+        tracer=Tracer("echo"),
+        fatal=fatal.put_nowait,
+    )
+    await bus.connect()
+    try:
+        bus.on("echo-asked", ASKED, handler=Recorder({"a": [Fatal("disk gone")]}))
+        await bus.consume()
+        await ask(bus, "a")
+        assert "disk gone" in await asyncio.wait_for(fatal.get(), 5)
+        assert (await bus.js.consumer_info("ECHO", "echo-asked")).num_ack_pending == 1
+        assert await letters(bus) == []
+    finally:
+        await bus.close()
+
+
+async def test_a_message_that_cannot_be_buried_is_not_lost(server: NatsServer, bus: Bus) -> None:
+    handler = Recorder({"a": [Rejected("no"), Rejected("no")]})
+    await bus.js.delete_stream("DEAD")
+    bus.on("echo-asked", ASKED, handler=handler)
+    await bus.consume()
+    await ask(bus, "a", "b")
+    await eventually(lambda: _true(("b", 1) in handler.calls), what="the next message")
+    await server.provision(ECHO_TABLE)
+    assert (await one_letter(bus)).subject == "echo.asked.a"
+
+
+async def _true(value: object) -> object:
+    return value
+
+
+async def test_burying_the_same_message_twice_leaves_one_letter(bus: Bus) -> None:
+    """As when the process dies between the dead letter and the acknowledgement: the message comes again."""
+    subject, letter = "x", DeadLetter(
+        service="echo", consumer="echo-asked", stream="ECHO", sequence=5, cause="rejected", reason="first", attempts=1,
+        dead_ms=1, subject="echo.asked.a", headers={}, payload=b"",
+    )  # fmt: skip
+    await bus.publish(DEAD, letter, id=f"{subject}1")
+    await bus.publish(DEAD, msgspec.structs.replace(letter, reason="second"), id=f"{subject}2")
+    assert [found.reason for found in await letters(bus)] == ["second"]
+
+
+# -- replay ------------------------------------------------------------------------------------------------------------
+
+OTHER = Consumer(name="other-asked", service="other", subjects=("echo.asked.*",), summary="Another reader of the same questions.")
+
+
+@pytest.fixture
+async def shared_table(server: NatsServer) -> Table:
+    table = TABLE.with_streams(replace(ECHO, consumers=(*ECHO.consumers, OTHER)))
+    await server.provision(table)
+    return table
+
+
+@pytest.fixture
+async def both(server: NatsServer, shared_table: Table) -> AsyncIterator[tuple[Bus, Bus]]:
+    async with running_bus(server.url, shared_table) as echo, running_bus(server.url, shared_table, service="other") as other:
+        yield echo, other
+
+
+async def give_back(bus: Bus, letter: DeadLetter) -> None:
+    await bus.js.publish(REPLAY.subject(letter), REPLAY.encode(letter), headers=stamp(REPLAY, f"replay {letter.dead_ms}"))
+
+
+async def test_a_replayed_letter_reaches_only_the_consumer_that_failed(both: tuple[Bus, Bus]) -> None:
+    echo, other = both
+    failing, happy = Recorder({"a": [Rejected("not now")]}), Recorder()
+    echo.on("echo-asked", ASKED, handler=failing)
+    other.on("other-asked", ASKED, handler=happy)
+    await echo.consume()
+    await other.consume()
+    await ask(echo, "a")
+    await give_back(echo, await one_letter(echo))
+    await eventually(lambda: _true(len(failing.calls) == 2), what="the replay")
+    assert failing.calls == [("a", 1), ("a", 1)]
+    assert happy.calls == [("a", 1)]
+
+
+async def test_a_replayed_letter_that_fails_again_returns_as_itself(bus: Bus) -> None:
+    bus.on("echo-asked", ASKED, handler=Recorder({"a": [Rejected("first"), Rejected("second")]}))
+    await bus.consume()
+    await ask(bus, "a")
+    first = await one_letter(bus)
+    await give_back(bus, first)
+
+    async def second() -> bool:
+        return (await one_letter(bus)).reason == "Rejected: second"
+
+    await eventually(second, what="the letter's return")
+    again = await one_letter(bus)
+    assert (again.stream, again.sequence, again.subject, again.payload) == (
+        first.stream,
+        first.sequence,
+        first.subject,
+        first.payload,
+    )
+    assert again.attempts == 2
+
+
+# -- publishing --------------------------------------------------------------------------------------------------------
+
+
+async def test_the_same_id_is_stored_once(bus: Bus) -> None:
+    first = await bus.publish(ASKED, asked("a"), id="same")
+    assert await bus.publish(ASKED, asked("a"), id="same") == first
+    assert (await bus.js.stream_info("ECHO")).state.messages == 1
+
+
+async def test_a_message_too_large_is_refused_by_name_and_the_connection_lives(bus: Bus) -> None:
+    with pytest.raises(Rejected, match=r"echo.measured.*10000\d\d\d bytes.*1048576"):
+        await bus.publish(MEASURED, Measured(number=1, payload=bytes(10_000_000)), id="huge")
+    with pytest.raises(Rejected, match=r"echo.measured.*message size"):
+        await bus.publish(MEASURED, Measured(number=1, payload=bytes(600_000)), id="large")
+    await bus.publish(MEASURED, Measured(number=1), id="small")
+
+
+async def test_a_subject_that_no_stream_takes_is_an_error_that_says_what_to_do(bus: Bus) -> None:
+    with pytest.raises(Transient, match=r"no stream takes nowhere\.at\.all: run `jurymast streams apply`"):
+        await bus.publish_raw("nowhere.at.all", b"", stamp(ASKED, "x"), within_s=0.3)
+
+
+async def test_a_publish_while_the_server_is_away_waits_for_it(server: NatsServer, bus: Bus) -> None:
+    server.kill()
+    publishing = asyncio.create_task(bus.publish(ASKED, asked("a"), id="a"))
+    await server.start()
+    assert await asyncio.wait_for(publishing, 10) == 1
+
+
+async def test_a_publish_that_runs_out_of_time_says_so_and_does_not_land_later(server: NatsServer, bus: Bus) -> None:
+    server.kill()
+    await eventually(lambda: _true(bus.trouble), what="noticing")
+    with pytest.raises(Transient, match="not connected to NATS"):
+        await bus.publish(ASKED, asked("a"), id="a", within_s=0.2)
+    await server.start()
+    await eventually(lambda: _true(not bus.trouble), what="reconnecting")
+    assert (await bus.js.stream_info("ECHO")).state.messages == 0
+
+
+# -- life --------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_service_does_not_start_without_its_consumers_and_says_how_to_get_them(bus: Bus) -> None:
+    await bus.js.delete_consumer("ECHO", "echo-asked")
+    bus.on("echo-asked", ASKED, handler=Recorder())
+    with pytest.raises(Misconfigured, match=r"consumer ECHO/echo-asked is missing: run `jurymast streams apply`"):
+        await bus.consume()
+    names = [info.name for info in await bus.js.consumers_info("ECHO")]
+    assert "echo-asked" not in names, "a service must never create a consumer"
+
+
+async def test_a_consumer_of_another_service_is_refused(bus: Bus) -> None:
+    with pytest.raises(Misconfigured, match="no consumer nobody"):
+        bus.on("nobody", ASKED, handler=Recorder())
+
+
+@pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
+async def test_handlers_go_on_after_the_server_was_killed_and_came_back(server: NatsServer, bus: Bus, *, batch: bool) -> None:
+    handler = Recorder()
+    if batch:
+
+        async def handle(deliveries: Sequence[Delivery[Any]]) -> None:
+            for delivery in deliveries:
+                await handler(delivery)
+
+        bus.on_batch("echo-asked", ASKED, handler=handle)
+    else:
+        bus.on("echo-asked", ASKED, handler=handler)
+    await bus.consume()
+    await ask(bus, "a")
+    await settled(bus)
+    server.kill()
+    await eventually(lambda: _true(bus.trouble), what="noticing")
+    await server.start()
+    await ask(bus, "b")
+    await settled(bus)
+    # A killed server may forget an acknowledgement, never a message: delivery is at least once.
+    assert list(dict.fromkeys(name for name, _ in handler.calls)) == ["a", "b"]
+
+
+@pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
+async def test_draining_finishes_what_runs_and_takes_nothing_new(server: NatsServer, *, batch: bool) -> None:
+    running, release = asyncio.Event(), asyncio.Event()
+    finished: list[str] = []
+
+    async def handle(delivery: Delivery[Asked]) -> None:
+        running.set()
+        await release.wait()
+        finished.append(delivery.message.id)
+
+    async def handle_all(deliveries: Sequence[Delivery[Any]]) -> None:
+        for delivery in deliveries:
+            await handle(delivery)
+
+    async with running_bus(server.url, ECHO_TABLE) as bus:
+        if batch:
+            bus.on_batch("echo-asked", ASKED, handler=handle_all, size=1)
+        else:
+            bus.on("echo-asked", ASKED, handler=handle)
+        await bus.consume()
+        await ask(bus, "a")
+        await asyncio.wait_for(running.wait(), 5)
+        draining = asyncio.create_task(bus.drain())
+        await ask(bus, "b")
+        release.set()
+        await asyncio.wait_for(draining, 5)
+        assert finished == ["a"]
+        info = await bus.js.consumer_info("ECHO", "echo-asked")
+        assert info.ack_floor is not None
+        assert info.ack_floor.stream_seq == 1, "a was acknowledged"
+    async with running_bus(server.url, ECHO_TABLE) as successor:
+        handler = Recorder()
+        successor.on("echo-asked", ASKED, handler=handler)
+        await successor.consume()
+        await settled(successor)
+        assert [name for name, _ in handler.calls] == ["b"]
+
+
+async def test_a_trace_goes_from_publish_to_handler_and_on_to_what_the_handler_publishes(bus: Bus) -> None:
+    seen: asyncio.Queue[str | None] = asyncio.Queue()
+
+    async def first(delivery: Delivery[Asked]) -> None:
+        await bus.publish(MEASURED, Measured(number=1), id="m")
+        seen.put_nowait(delivery.headers.get("traceparent"))
+
+    async def second(deliveries: Sequence[Delivery[Measured]]) -> None:
+        seen.put_nowait(deliveries[0].headers.get("traceparent"))
+
+    bus.on("echo-asked", ASKED, handler=first)
+    bus.on_batch("echo-measured", MEASURED, handler=second)
+    await bus.consume()
+    with Tracer("test").span("outermost") as trace:
+        await ask(bus, "a")
+    headers = {await asyncio.wait_for(seen.get(), 5) for _ in range(2)}
+    assert len(headers) == 2, "each hop is a span of its own"
+    assert all(header is not None and header.startswith(f"00-{trace.trace_id}-") for header in headers)
