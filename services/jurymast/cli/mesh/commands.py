@@ -13,7 +13,8 @@ import psutil
 from rich.console import Console
 
 from jurymast.cli.mesh import logs as logfiles
-from jurymast.cli.mesh import processes, supervisor, view
+from jurymast.cli.mesh import processes, view
+from jurymast.cli.mesh import up as composed
 from jurymast.cli.mesh.logs import Tail
 from jurymast.cli.mesh.plan import PLAN, Timing
 from jurymast.cli.mesh.servers import Prober
@@ -45,7 +46,7 @@ port = click.IntRange(0, 65_535)
 @state_option
 def up(nats_port: int, redis_port: int, state_path: Path) -> None:
     """Start NATS, Redis and the services, and watch over them until Ctrl-C."""
-    supervisor.up(PLAN, state_path, nats_port=nats_port, redis_port=redis_port)
+    composed.up(PLAN, state_path, nats_port=nats_port, redis_port=redis_port)
 
 
 # -- down --------------------------------------------------------------------------------------------------------------
@@ -69,7 +70,7 @@ async def _down(state: StateDirectory, stop_s: float) -> list[str]:
         late = await processes.stop([running], 3 * stop_s + DOWN_SLACK_S)
         stopped.append(f"stopped the mesh (supervisor {running.pid}{', which had to be killed' if late else ''})")
     with state.locked(processes.own_identity()):
-        stopped += [f"stopped {what}, left behind by an earlier run" for what in await supervisor.clean(state, stop_s)]
+        stopped += [f"stopped {what}, left behind by an earlier run" for what in await composed.clean(state, stop_s)]
         if mesh := state.load():
             state.save(mesh.ended())
     return stopped

@@ -111,7 +111,7 @@ class Program:
     """Names that are ready before this one is started."""
 
 
-def servers(ports: Ports, state: Path, *, nats: Path, redis: Path) -> tuple[Program, ...]:
+def servers(ports: Ports, state: Path, nats: Path, redis: Path) -> tuple[Program, ...]:
     # Both write local time into their logs; the merged log needs one time for all.
     environment = {MARKER: str(state), "TZ": "UTC"}
     return (

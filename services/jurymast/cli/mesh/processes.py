@@ -16,7 +16,7 @@ import psutil
 
 from jurymast.cli.mesh.plan import MARKER, Program
 from jurymast.cli.mesh.state import Identity
-from jurymast.errors import Misconfigured
+from jurymast.errors import Transient
 
 START_TOLERANCE_S = 2.0
 """Start times are kept relative to the boot time, which some kernels report a second off from one read to the next."""
@@ -48,20 +48,18 @@ class Running:
 
 def spawn(program: Program, log: Path) -> Running:
     """Start it in a session of its own, writing to its log by itself: Ctrl-C and the supervisor's death do not reach it."""
-    descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        popen = subprocess.Popen(  # noqa: S603 - the command comes from the plan
-            program.command,
-            stdin=subprocess.DEVNULL,
-            stdout=descriptor,
-            stderr=descriptor,
-            env=environment(os.environ, program.environment),
-            start_new_session=True,
-        )
+        with log.open("ab") as output:
+            popen = subprocess.Popen(  # noqa: S603  The command comes from the plan.
+                program.command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=environment(os.environ, program.environment),
+                start_new_session=True,
+            )
     except OSError as error:
-        raise Misconfigured(f"cannot start {program.name} ({program.command[0]}): {error.strerror}") from None
-    finally:
-        os.close(descriptor)
+        raise Transient(f"cannot start {program.command[0]}: {error.strerror}") from error
     process = psutil.Process(popen.pid)  # Until we reap it, it exists at least as a zombie.
     return Running(popen, process, Identity(popen.pid, process.create_time()))
 

@@ -85,27 +85,33 @@ class StateDirectory:
 
     def make(self) -> None:
         """Make the directories, or say in one line why a mesh cannot live here."""
-        try:
+        with self._writing():
             for directory in (self.path / "nats", self.path / "redis", self.logs):
                 directory.mkdir(parents=True, exist_ok=True)
             probe = self.path / f"writable.{os.getpid()}"
             probe.write_bytes(b"\n")
             probe.unlink()
-        except OSError as error:
-            if error.errno in DISK_FULL:
-                raise self._full() from None
-            raise Misconfigured(
-                f"cannot write to the state directory {self.path}: {error.strerror}; choose another one with --state"
-            ) from None
-        if shutil.disk_usage(self.path).free < LEAST_FREE_BYTES:
-            raise self._full()
+            self.lock_file.touch()
+        if full := self.disk_full():
+            raise Misconfigured(f"{full}: make room there, or choose another disk with --state")
 
-    def _full(self) -> Misconfigured:
-        return Misconfigured(f"{self.disk_full() or 'the disk is full'}: make room there, or choose another disk with --state")
+    def write_nats_conf(self, text: str) -> None:
+        with self._writing():
+            self.nats_conf.write_text(text)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            full = self.disk_full() if error.errno in DISK_FULL else ""
+            why = full or f"cannot write to the state directory {self.path}"
+            raise Misconfigured(f"{why} ({error.strerror}): make room there, or choose another place with --state") from None
 
     def disk_full(self) -> str:
         """Why nothing can be stored here now; empty if something can."""
-        free = shutil.disk_usage(self.path).free
+        existing = next(path for path in (self.path, *self.path.parents) if path.exists())
+        free = shutil.disk_usage(existing).free
         return f"the disk of {self.path} is full ({free // 1024} KiB free)" if free < LEAST_FREE_BYTES else ""
 
     def save(self, mesh: Mesh) -> None:
