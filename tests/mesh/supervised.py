@@ -86,14 +86,15 @@ up(Plan(services, table, Timing(**{timing})), Path({state!r}))
 class MeshUnderTest:
     """One state directory and the supervisors that run in it, one after the other."""
 
-    def __init__(self, directory: Path, *, state: Path | None = None, stub: bool = True, **timing: float) -> None:
+    def __init__(
+        self, directory: Path, *, state: Path | None = None, stub: bool = True, script: str = "", **timing: float
+    ) -> None:
         self.directory = directory
         self.state = state or directory / "state"
         self.behave("well")
         (directory / "stub.py").write_text(STUB)
-        (directory / "run_mesh.py").write_text(
-            RUN.format(path=str(directory), stub=stub, timing={**QUICK, **timing}, state=str(self.state))
-        )
+        script = script or RUN.format(path=str(directory), stub=stub, timing={**QUICK, **timing}, state=str(self.state))
+        self.command = (sys.executable, "-c", script)
         self._supervisors: list[Process] = []
 
     def behave(self, how: str) -> None:
@@ -101,7 +102,7 @@ class MeshUnderTest:
 
     def up(self) -> Process:
         log = self.directory / f"up-{len(self._supervisors)}.log"
-        self._supervisors.append(Process(sys.executable, str(self.directory / "run_mesh.py"), log=log))
+        self._supervisors.append(Process(*self.command, log=log))
         return self._supervisors[-1]
 
     @property

@@ -203,7 +203,7 @@ def terminal(mesh: MeshUnderTest) -> Iterator[tuple[subprocess.Popen[bytes], int
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 160, 0, 0))
     os.set_blocking(master, False)
     adopt = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
-    command = [sys.executable, "-c", adopt, sys.executable, str(mesh.directory / "run_mesh.py")]
+    command = [sys.executable, "-c", adopt, *mesh.command]
     environment = {**os.environ, "TERM": "xterm"}
     child = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, env=environment)
     os.close(slave)

@@ -108,10 +108,13 @@ class StateDirectory:
             why = full or f"cannot write to the state directory {self.path}"
             raise Misconfigured(f"{why} ({error.strerror}): make room there, or choose another place with --state") from None
 
+    def free_bytes(self) -> int:
+        existing = next(path for path in (self.path, *self.path.parents) if path.exists())
+        return shutil.disk_usage(existing).free
+
     def disk_full(self) -> str:
         """Why nothing can be stored here now; empty if something can."""
-        existing = next(path for path in (self.path, *self.path.parents) if path.exists())
-        free = shutil.disk_usage(existing).free
+        free = self.free_bytes()
         return f"the disk of {self.path} is full ({free // 1024} KiB free)" if free < LEAST_FREE_BYTES else ""
 
     def save(self, mesh: Mesh) -> None:

@@ -158,7 +158,8 @@ class Supervisor:
                 changes = await servers.apply_streams(self._ports.nats_url, self._plan.table)
             except JurymastError as error:
                 if not unit.child.ever_ready and isinstance(error, Fatal):
-                    raise
+                    free = f"{self._state.path} has {self._state.free_bytes() >> 20} MiB free"
+                    raise type(error)(f"the streams cannot be applied ({free}): {error}") from error
                 return Health(alive=True, ready=False, reason=str(error))
             self._tell_changes(changes)
         unit.prepared = True

@@ -1,0 +1,76 @@
+"""A mesh with one more service and another stream table is five lines. The service runs in the frame that all of them use."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from jurymast.cli.mesh.plan import Probe
+from jurymast.cli.mesh.servers import Prober
+from jurymast.errors import Fatal
+from tests.mesh.supervised import MeshUnderTest, jurymast, pid
+from tests.servers import Process, eventually, free_port
+
+SCRIPT = """
+from pathlib import Path
+from jurymast.cli.mesh.plan import Plan, Service
+from jurymast.cli.mesh.up import up
+from tests.echo.streams import ECHO_TABLE
+up(Plan((Service("echo", "tests.echo", environment={{"JURYMAST_DATABASE": {database!r}}}),), ECHO_TABLE), Path({state!r}))
+"""
+
+
+async def test_a_service_in_the_frame_lives_in_the_mesh(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with MeshUnderTest(tmp_path, state=state, script=SCRIPT.format(database=str(tmp_path / "echo.db"), state=str(state))) as mesh:
+        before = await mesh.ready()
+        os.kill(pid(before, "echo"), signal.SIGKILL)
+        after = await mesh.restarted("echo", before)
+        assert await mesh.says("echo: killed by SIGKILL; starting it again in 0.5 s")
+
+        os.kill(pid(after, "nats"), signal.SIGSTOP)  # Shorter than the bound for a restart: only readiness shows it.
+        assert "nats: " in await mesh.says("echo: not ready: ")
+        status = await jurymast("status", "--json", "--state", str(state))
+        rows = {row["name"]: row for row in json.loads(status.out)["processes"]}
+        assert (status.code, rows["echo"]["state"], rows["nats"]["state"]) == (1, "not ready", "not ready")
+        assert rows["echo"]["reason"].startswith("nats: ")
+        os.kill(pid(after, "nats"), signal.SIGCONT)
+        await mesh.becomes("ready")
+
+        assert await mesh.stop() == 0
+        assert mesh.marked() == []
+        stopped = mesh.recorded()
+        assert stopped is not None
+        assert stopped["processes"][-1]["restarts"] == 1
+        assert not [sentence for sentence in mesh.said() if "killed" in sentence and "SIGKILL" not in sentence]
+
+
+@pytest.mark.parametrize("sync", ["always", "10s"])
+async def test_only_a_server_that_syncs_every_write_is_accepted(tmp_path: Path, sync: str) -> None:
+    monitor = free_port()
+    config = (
+        f"port: -1\nhttp: 127.0.0.1:{monitor}\njetstream {{ store_dir: {str(tmp_path / 'store')!r}, sync_interval: {sync} }}\n"
+    )
+    (tmp_path / "nats.conf").write_text(config)
+    binary = Path(sys.executable).with_name("nats-server")
+    server = Process(str(binary), "-c", str(tmp_path / "nats.conf"), log=tmp_path / "nats.log")
+    probe = Probe("nats", f"http://127.0.0.1:{monitor}")
+    try:
+        async with Prober(timeout_s=2) as prober:
+
+            async def ready() -> bool:
+                return (await prober.ask(probe)).ready
+
+            await eventually(ready, what="nats-server")
+            if sync == "always":
+                await prober.assert_durable(probe.url)
+            else:
+                with pytest.raises(Fatal, match="a power loss would lose acknowledged messages"):
+                    await prober.assert_durable(probe.url)
+    finally:
+        server.end()
