@@ -77,9 +77,9 @@ from pathlib import Path
 from jurymast.cli.mesh.plan import Plan, Service, Timing
 from jurymast.cli.mesh.up import up
 from jurymast.streams import Stream, Table
-table = Table(streams=(Stream(name="GREETINGS", subjects=("greetings.>",), summary="For tests.", max_bytes=1 << 20),))
+table = Table(streams=(Stream(name="GREETINGS", subjects=("greetings.>",), summary="For tests.", max_bytes={max_bytes}),))
 services = (Service("stub", "stub", environment={{"PYTHONPATH": {path!r}}}),) if {stub} else ()
-up(Plan(services, table, Timing(**{timing})), Path({state!r}))
+up(Plan(services, table, {allow_lossy}, {log_bytes}, Timing(**{timing})), Path({state!r}))
 """
 
 
@@ -87,13 +87,30 @@ class MeshUnderTest:
     """One state directory and the supervisors that run in it, one after the other."""
 
     def __init__(
-        self, directory: Path, *, state: Path | None = None, stub: bool = True, script: str = "", **timing: float
+        self,
+        directory: Path,
+        *,
+        state: Path | None = None,
+        stub: bool = True,
+        script: str = "",
+        max_bytes: int = 1 << 20,
+        allow_lossy: bool = False,
+        log_bytes: int = 1 << 20,
+        **timing: float,
     ) -> None:
         self.directory = directory
         self.state = state or directory / "state"
         self.behave("well")
         (directory / "stub.py").write_text(STUB)
-        script = script or RUN.format(path=str(directory), stub=stub, timing={**QUICK, **timing}, state=str(self.state))
+        script = script or RUN.format(
+            path=str(directory),
+            stub=stub,
+            max_bytes=max_bytes,
+            allow_lossy=allow_lossy,
+            log_bytes=log_bytes,
+            timing={**QUICK, **timing},
+            state=str(self.state),
+        )
         self.command = (sys.executable, "-c", script)
         self._supervisors: list[Process] = []
 
@@ -161,6 +178,12 @@ class MeshUnderTest:
     async def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         self.supervisor.send(number)
         return await self.supervisor.wait()
+
+    async def fails(self) -> str:
+        """The error with which `up` ends."""
+        assert await self.up().wait() == 1
+        assert self.marked() == []
+        return self.printed().rstrip().rpartition("jurymast.errors.")[2]
 
     def marked(self) -> list[psutil.Process]:
         """Every process that belongs to this state directory."""

@@ -62,8 +62,7 @@ async def test_services_start_when_servers_and_streams_are_ready_and_ctrl_c_leav
     stopped = mesh.recorded()
     assert stopped is not None
     assert stopped["state"] == "stopped"
-    order = [next(i for i, line in enumerate(mesh.said()) if text in line) for text in ("stopping", "stopped, nothing is left")]
-    assert order == sorted(order)
+    assert mesh.said()[-4:] == ["stopping stub", "stopping redis", "stopping nats", "stopped, nothing is left running"]
     assert "asked to stop signal=SIGTERM" in mesh.printed()  # The merged log holds what the service wrote.
 
 
@@ -194,6 +193,61 @@ async def test_a_misconfigured_service_is_tried_again_and_its_last_words_are_the
     mesh.behave("well")
     up = await mesh.becomes("ready")
     assert process(up, "stub")["restarts"] >= 2
+
+
+async def test_a_server_that_cannot_start_ends_up_with_its_last_words(mesh: MeshUnderTest) -> None:
+    manifest = mesh.state / "redis" / "appendonlydir" / "appendonly.aof.manifest"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text("this is no manifest")
+    error = await mesh.fails()
+    assert error.startswith("Fatal: redis failed 3 times and has never been ready: ended with exit code 1")
+    assert "manifest file" in error
+
+
+async def test_changes_to_streams_that_lose_messages_need_consent(tmp_path: Path) -> None:
+    with MeshUnderTest(tmp_path, stub=False) as mesh:
+        await mesh.ready()
+        await mesh.stop()
+    with MeshUnderTest(tmp_path, stub=False, max_bytes=1 << 19) as mesh:
+        error = await mesh.fails()
+        assert error.startswith("Misconfigured: the streams cannot be applied")
+        assert "lossy      GREETINGS: max_bytes 1048576 -> 524288" in error
+    with MeshUnderTest(tmp_path, stub=False, max_bytes=1 << 19, allow_lossy=True) as mesh:
+        await mesh.ready()
+
+
+async def test_a_log_that_grows_too_large_is_cut_and_followed_on(tmp_path: Path) -> None:
+    with MeshUnderTest(tmp_path, log_bytes=10_000) as mesh:
+        await mesh.ready()
+        log = mesh.state / "logs" / "stub.log"
+        with log.open("a") as writer:
+            writer.write("chatter\n" * 2_000)
+
+        async def cut() -> bool:
+            return log.with_suffix(".log.1").exists() and log.stat().st_size == 0
+
+        await eventually(cut, what="a cut log")
+        assert await mesh.stop() == 0
+        assert "asked to stop" in log.read_text()
+        assert "asked to stop signal=SIGTERM" in mesh.printed()
+
+
+async def test_a_reader_that_goes_away_does_not_stop_the_mesh(mesh: MeshUnderTest) -> None:
+    reader, writer = os.pipe()
+    child = await asyncio.create_subprocess_exec(*mesh.command, stdout=writer, stderr=asyncio.subprocess.PIPE)
+    os.close(writer)
+    os.close(reader)
+
+    async def ready() -> bool:
+        return (mesh.recorded() or {}).get("state") == "ready"
+
+    try:
+        await eventually(ready, what="a mesh that nobody reads")
+    finally:
+        child.terminate()
+        _, error = await asyncio.wait_for(child.communicate(), 20)
+    assert (child.returncode, error) == (0, b"")
+    assert mesh.marked() == []
 
 
 @pytest.fixture

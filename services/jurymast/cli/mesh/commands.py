@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -43,10 +44,11 @@ port = click.IntRange(0, 65_535)
 @click.command()
 @click.option("--nats-port", type=port, default=0, help="Port of NATS; 0, the default, takes a free one.")
 @click.option("--redis-port", type=port, default=0, help="Port of Redis; 0, the default, takes a free one.")
+@click.option("--allow-lossy", is_flag=True, help="Also make changes to streams that lose messages or guarantees.")
 @state_option
-def up(nats_port: int, redis_port: int, state_path: Path) -> None:
+def up(*, nats_port: int, redis_port: int, allow_lossy: bool, state_path: Path) -> None:
     """Start NATS, Redis and the services, and watch over them until Ctrl-C."""
-    composed.up(PLAN, state_path, nats_port=nats_port, redis_port=redis_port)
+    composed.up(replace(PLAN, allow_lossy=allow_lossy), state_path, nats_port=nats_port, redis_port=redis_port)
 
 
 # -- down --------------------------------------------------------------------------------------------------------------

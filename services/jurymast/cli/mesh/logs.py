@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 
-MAX_LOG_BYTES = 20 << 20
 MAX_READ = 1 << 20
 MAX_LINE = 64 << 10
 LEVELS = {"debug": "debug", "info": "info", "warning": "warning", "error": "error", "critical": "error"}
@@ -158,7 +157,7 @@ def last_lines(path: Path, count: int) -> tuple[list[str], int]:
     return [line.decode(errors="replace") for line in lines], size - len(partial)
 
 
-def bound(path: Path, limit: int = MAX_LOG_BYTES) -> bool:
+def bound(path: Path, limit: int) -> bool:
     """Keep one old copy and start again from nothing once a log is too large. Its writer appends, so it need not be told; what it
     writes between the copy and the cut is lost, which is why nothing but logs is written there."""
     if not path.exists() or path.stat().st_size <= limit:

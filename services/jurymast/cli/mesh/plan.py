@@ -62,6 +62,10 @@ class Timing:
 class Plan:
     services: tuple[Service, ...] = ()
     table: Table = TABLE
+    allow_lossy: bool = False
+    """Also make changes to streams that lose messages or guarantees."""
+    log_bytes: int = 20 << 20
+    """Each log file is cut when it is longer; one old copy is kept."""
     timing: Timing = Timing()
 
     def __post_init__(self) -> None:

@@ -18,11 +18,10 @@ import nats
 from nats.errors import Error as NatsError
 
 from jurymast.cli.mesh.decide import Health
-from jurymast.cli.mesh.plan import HOST, Ports, Probe
+from jurymast.cli.mesh.plan import HOST, Plan, Ports, Probe
 from jurymast.errors import Fatal, Misconfigured, Transient
 from jurymast.messages.service import ServiceStatus
 from jurymast.provision import provision
-from jurymast.streams import Table
 
 # Below the range from which Linux takes ports for outgoing connections: nobody gets a server's port while it restarts.
 PORT_FIRST, PORT_COUNT = 20_000, 12_000
@@ -139,8 +138,11 @@ class Prober:
 
     async def assert_durable(self, monitor_url: str) -> None:
         """The server's own word that it syncs every write: the generated configuration must be the one that is in force."""
-        _, body = await self._get(f"{monitor_url}/jsz?config=true")
-        config = msgspec.json.decode(body, type=_Jsz).config
+        try:
+            _, body = await self._get(f"{monitor_url}/jsz?config=true")
+            config = msgspec.json.decode(body, type=_Jsz).config
+        except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError) as error:
+            raise Transient(f"NATS does not tell its configuration: {str(error) or type(error).__name__}") from error
         if not config.sync_always:
             raise Fatal("NATS runs without sync_interval: always, so a power loss would lose acknowledged messages: not going on")
 
@@ -219,13 +221,13 @@ def _one_line(body: str) -> str:
 # -- streams -----------------------------------------------------------------------------------------------------------
 
 
-async def apply_streams(nats_url: str, table: Table) -> list[str]:
-    """Bring the local server to the stream table; one line per change."""
+async def apply_streams(nats_url: str, plan: Plan) -> list[str]:
+    """Bring the local server to the plan's stream table; one line per change."""
     try:
         async with asyncio.timeout(PROVISION_S):
             client = await nats.connect(nats_url, allow_reconnect=False, connect_timeout=CONNECT_S, error_cb=_ignored)
             try:
-                return await provision(client, table, replicas=1)
+                return await provision(client, plan.table, replicas=1, allow_lossy=plan.allow_lossy)
             finally:
                 await client.close()
     except (TimeoutError, OSError, NatsError) as error:

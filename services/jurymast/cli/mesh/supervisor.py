@@ -19,12 +19,11 @@ from jurymast.cli.mesh.processes import Running
 from jurymast.cli.mesh.servers import Prober
 from jurymast.cli.mesh.state import Identity, Mesh, MeshState, Record, StateDirectory
 from jurymast.cli.mesh.view import Row, View
-from jurymast.errors import Fatal, JurymastError, Transient
+from jurymast.errors import Fatal, Misconfigured, Transient
 
 TICK_S = 0.05
 SHOW_S = 0.2
 TABLE_S = 1.0
-BOUND_LOGS_S = 10.0
 SPOKEN_CHANGES = 5
 LAST_LINES = 5
 
@@ -143,7 +142,7 @@ class Supervisor:
         health = await self._prober.ask(unit.program.probe)
         if health.ready and not unit.prepared:
             health = await self._prepare(unit)
-        elif not health.alive:
+        elif not health.alive and unit.program.kind == "server":
             health = replace(health, held=self._state.disk_full())
         # A start is watched closely, except where every look means another attempt to apply the streams.
         eager = unit.child.state is State.STARTING and not health.ready and (not health.alive or unit.program.kind == "service")
@@ -153,14 +152,17 @@ class Supervisor:
     async def _prepare(self, unit: Unit) -> Health:
         """NATS is of use once it is durable and has its streams; everything else is once it says so."""
         if unit.program.probe.protocol == "nats":
-            await self._prober.assert_durable(self._ports.monitor_url)
             try:
-                changes = await servers.apply_streams(self._ports.nats_url, self._plan.table)
-            except JurymastError as error:
-                if not unit.child.ever_ready and isinstance(error, Fatal):
-                    free = f"{self._state.path} has {self._state.free_bytes() >> 20} MiB free"
-                    raise type(error)(f"the streams cannot be applied ({free}): {error}") from error
+                await self._prober.assert_durable(self._ports.monitor_url)
+                changes = await servers.apply_streams(self._ports.nats_url, self._plan)
+            except Transient as error:
                 return Health(alive=True, ready=False, reason=str(error))
+            except Misconfigured as error:
+                free = f"{self._state.path} has {self._state.free_bytes() >> 20} MiB free"
+                refused = f"the streams cannot be applied ({free}): {error}"
+                if not unit.child.ever_ready:
+                    raise Misconfigured(refused) from error
+                return Health(alive=True, ready=False, reason=refused)
             self._tell_changes(changes)
         unit.prepared = True
         return Health(alive=True, ready=True)
@@ -258,18 +260,15 @@ class Supervisor:
 
     async def _show(self) -> None:
         """Carry the children's logs into the merged view, and keep them within their bound."""
-        table_at = bound_at = time.monotonic()
+        table_at = time.monotonic()
         while True:
             self._read_logs()
-            now = time.monotonic()
-            if now >= table_at:
+            if time.monotonic() >= table_at:
+                table_at = time.monotonic() + TABLE_S
                 self._show_table()
                 self._save()
-                table_at = now + TABLE_S
-            if now >= bound_at:
                 for path in (*(unit.log for unit in self._units.values()), self._state.log(SUPERVISOR)):
-                    logs.bound(path)
-                bound_at = now + BOUND_LOGS_S
+                    logs.bound(path, self._plan.log_bytes)
             await asyncio.sleep(SHOW_S)
 
     def _show_table(self) -> None:
@@ -286,19 +285,26 @@ class Supervisor:
 
     async def _stop_all(self) -> None:
         self._stopping = True
-        self.say("info", "stopping")
-        for names in plan.stop_order(self._programs):
-            group = [self._units[name] for name in names]
-            targets = [unit.running.process for unit in group if unit.running]
-            killed = await processes.stop(targets, self._plan.timing.stop_s)
-            for unit in group:
-                self._stopped(unit, killed)
-            self._save()
-            self._show_table()
-        rest = processes.leftovers(self._state.path, [])
-        await processes.stop(rest, self._plan.timing.stop_s)
+        showing = asyncio.create_task(self._show())  # A slow end explains itself in the logs.
+        try:
+            for names in plan.stop_order(self._programs):
+                await self._stop_group([self._units[name] for name in names])
+            rest = processes.leftovers(self._state.path, [])
+            await processes.stop(rest, self._plan.timing.stop_s)
+        finally:
+            showing.cancel()
+            await asyncio.wait({showing})
         self._read_logs()
         self.say("info", "stopped, nothing is left running")
+
+    async def _stop_group(self, group: list[Unit]) -> None:
+        targets = {unit.name: unit.running.process for unit in group if unit.running}
+        if targets:
+            self.say("info", f"stopping {', '.join(targets)}")
+        killed = await processes.stop(targets.values(), self._plan.timing.stop_s)
+        for unit in group:
+            self._stopped(unit, killed)
+        self._save()
 
     def _stopped(self, unit: Unit, killed: list[psutil.Process]) -> None:
         if unit.running:

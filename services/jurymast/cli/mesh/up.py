@@ -66,7 +66,9 @@ def _signals() -> Iterator[asyncio.Event]:
     """Set once the mesh is asked to stop: Ctrl-C, `jurymast down`, or the terminal is closed."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    wanted = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # Under nohup a closed terminal is none of our business.
+        wanted.append(signal.SIGHUP)
     for number in wanted:
         loop.add_signal_handler(number, stop.set)
     try:
