@@ -5,6 +5,7 @@ Field `nats_url` is read from `JURYMAST_NATS_URL`, or from the file that `JURYMA
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -14,6 +15,9 @@ import msgspec
 from jurymast.errors import Misconfigured
 
 PREFIX = "JURYMAST_"
+
+# From the scheme, or the beginning, to the last @ before the next scheme: a password may hold any character, a comma included.
+_CREDENTIALS = re.compile(r"(?:(?<=://)|^(?=[^@]*:)(?!\w+://))(?:(?!,\w+://)\S)*@")
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
@@ -86,17 +90,11 @@ def _text(variable: str, environ: Mapping[str, str]) -> str | None:
 
 
 def _convert(text: str, kind: Any) -> Any:
-    if kind is Secret:
-        return Secret(text)
     try:
-        return msgspec.convert(text, kind, strict=False)
+        return msgspec.convert(text, kind, strict=False, dec_hook=lambda _, secret: Secret(secret))
     except msgspec.ValidationError as error:
-        raise ValueError(f"{text!r} will not do: {error}") from None
+        raise ValueError(f"{_without_credentials(text)!r} will not do: {error}") from None
 
 
 def _without_credentials(value: Any) -> Any:
-    if not isinstance(value, str) or "://" not in value:
-        return value
-    return ",".join(
-        f"{scheme}://{rest.rpartition('@')[2]}" for scheme, _, rest in (url.partition("://") for url in value.split(","))
-    )
+    return _CREDENTIALS.sub("", value) if isinstance(value, str) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -34,7 +35,7 @@ class Trace(NamedTuple):
         return f"00-{self.trace_id}-{self.span_id}-01"
 
 
-_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}")
 _current: ContextVar[Trace | None] = ContextVar("jurymast_trace", default=None)
 
 
@@ -140,7 +141,10 @@ class JsonFormatter(logging.Formatter):
             line["trace_id"] = trace.trace_id
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(line, enc_hook=str).decode()
+        try:
+            return msgspec.json.encode(line, enc_hook=str).decode()
+        except UnicodeEncodeError:  # Lone surrogates, as in names of files that are not UTF-8: only this one takes them.
+            return json.dumps(line, default=str)
 
 
 def start_logging(service: str, instance: str, level: str) -> None:

@@ -13,6 +13,7 @@ from jurymast.errors import Rejected, Undecodable
 SCHEMA_HEADER = "Jurymast-Schema"
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
+_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")
 _SCHEMA = re.compile(r"(?P<name>[a-z0-9.-]+)/(?P<version>[1-9][0-9]{0,5})(;reader=(?P<reader>[1-9][0-9]{0,5}))?")
 
 
@@ -45,8 +46,8 @@ class Channel(Generic[M]):
         self.schema = f"{self.name}/{version}" if reader == version else f"{self.name}/{version};reader={reader}"
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder: msgspec.msgpack.Decoder[M] = msgspec.msgpack.Decoder(payload)
-        if any(token.startswith("{") for token in self.name.split(".")) or not 1 <= reader <= version:
-            raise ValueError(f"{template}: keys come last, and 1 <= reader <= version")
+        if not _NAME.fullmatch(self.name) or not 1 <= reader <= version:
+            raise ValueError(f"{template}: lower-case tokens first, keys last, and 1 <= reader <= version")
         if missing := set(self.keys) - set(payload.__struct_fields__):
             raise ValueError(f"{template}: {payload.__name__} has no field {', '.join(sorted(missing))}")
 
@@ -72,10 +73,14 @@ class Channel(Generic[M]):
             raise Undecodable(f"{subject}: {problem}")
         try:
             message = self._decoder.decode(payload)
-        except msgspec.DecodeError as error:  # Includes ValidationError.
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # The last two: text or depth beyond reason.
             raise Undecodable(f"{subject}: {len(payload)} bytes are not a {self.name}: {error}") from None
-        if self.keys and self.subject(message) != subject:
-            raise Undecodable(f"{subject}: the payload belongs on {self.subject(message)}")
+        try:
+            belongs = self.subject(message)
+        except Rejected as error:
+            raise Undecodable(f"{subject}: {error}") from None
+        if belongs != subject:
+            raise Undecodable(f"{subject}: the payload belongs on {belongs}")
         return message
 
 
