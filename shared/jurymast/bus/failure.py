@@ -8,6 +8,8 @@ from jurymast.errors import Fatal, Rejected, Transient
 from jurymast.messages.dead import Cause
 from jurymast.streams import Consumer
 
+REASON_CHARACTERS = 2_000
+
 
 @dataclass(frozen=True)
 class Retry:
@@ -36,7 +38,7 @@ Verdict = Retry | Bury | Stop
 
 def judge(error: Exception, attempt: int, consumer: Consumer) -> Verdict:
     """An error that is none of ours is a bug or a surprise: tried again like a transient one, then kept as a dead letter."""
-    reason = f"{type(error).__name__}: {error}"
+    reason = _told(error)
     match error:
         case Fatal():
             return Stop(reason)
@@ -48,3 +50,8 @@ def judge(error: Exception, attempt: int, consumer: Consumer) -> Verdict:
             return Retry(delay_s)
         case _:
             return Retry(consumer.retry_delay_s(attempt))
+
+
+def _told(error: Exception) -> str:
+    """As a dead letter can carry it: an error may quote the whole message, or text that is not Unicode."""
+    return f"{type(error).__name__}: {error}"[:REASON_CHARACTERS].encode(errors="backslashreplace").decode()
