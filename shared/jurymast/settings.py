@@ -17,7 +17,7 @@ from jurymast.errors import Misconfigured
 PREFIX = "JURYMAST_"
 
 # From the scheme, or the beginning, to the last @ before the next scheme: a password may hold any character, a comma included.
-_CREDENTIALS = re.compile(r"(?:(?<=://)|^(?=[^@]*:)(?!\w+://))(?:(?!,\w+://)\S)*@")
+_CREDENTIALS = re.compile(r"(?:(?<=://)|^(?=[^@]*:)(?![\w+.-]+://))(?:(?!,[\w+.-]+://)\S)*@")
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
