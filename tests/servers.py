@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +30,19 @@ ROOT = Path(__file__).parent.parent
 POLL_S = 0.02
 
 
+FIRST_PORT, LAST_PORT = 10_000, 19_999
+"""Below the ports that the kernel gives to outgoing connections: nothing takes a server's port while it is down."""
+
+_ports = itertools.cycle(range(FIRST_PORT + os.getpid() * 37 % (LAST_PORT - FIRST_PORT), LAST_PORT + 1))
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that no other test process will ask for soon: each begins somewhere else and goes on from there."""
+    for port in _ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
 
 
 async def eventually(check: Callable[[], Awaitable[Any]], within_s: float = 15.0, what: str = "") -> Any:
@@ -150,10 +160,15 @@ class Service:
     """A service process and its health endpoints."""
 
     def __init__(self, module: str, nats_url: str, directory: Path, **settings: str) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        env = {"JURYMAST_NATS_URL": nats_url, "JURYMAST_HTTP_PORT": str(self.port), **settings}
-        self.process = Process(sys.executable, "-m", module, log=directory / f"{module}-{self.port}.log", env=env)
+        env = {"JURYMAST_NATS_URL": nats_url, **settings}
+        log = directory / f"{module}-{secrets.token_hex(4)}.log"
+        self.process = Process(sys.executable, "-m", module, log=log, env=env)
+
+    @property
+    def url(self) -> str:
+        """Where it says that its health endpoints are; a closed port before it says so."""
+        ports = [line["http_port"] for line in self.process.lines() if "http_port" in line]
+        return f"http://127.0.0.1:{ports[0] if ports else 1}"
 
     async def get(self, path: str) -> tuple[int, str]:
         """Status and text; status 0 when nobody listens."""
@@ -166,6 +181,8 @@ class Service:
 
     async def status_becomes(self, status: int, within_s: float = 15.0) -> str:
         async def check() -> str:
+            ended = self.process.popen.poll()
+            assert ended is None, f"the service ended with {ended}: {self.process.lines()[-3:]}"
             answered, text = await self.get("/readyz")
             return text or "-" if answered == status else ""
 

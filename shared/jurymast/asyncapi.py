@@ -14,7 +14,7 @@ import msgspec
 from jurymast.bus.query import ERROR_HEADER
 from jurymast.envelope import ID_HEADER
 from jurymast.messages.channel import SCHEMA_HEADER, AnyChannel, Query
-from jurymast.streams import Table
+from jurymast.streams import Table, overlap
 from jurymast.telemetry import TRACE_HEADER
 
 CONTENT_TYPE = "application/msgpack"
@@ -77,7 +77,7 @@ def _query_channel(channel: AnyChannel, address: str | None) -> Node:
 
 def _event_operations(channel: AnyChannel, table: Table) -> Node:
     operations: Node = {f"send.{channel.name}": {"action": "send", "channel": _reference(channel)}}
-    takers = [c.name for c in table.stream_for(channel).consumers if any(_overlap(s, channel.wildcard) for s in c.subjects)]
+    takers = [c.name for c in table.stream_for(channel).consumers if any(overlap(s, channel.wildcard) for s in c.subjects)]
     if takers:
         receive = {"action": "receive", "channel": _reference(channel), "x-jurymast-consumers": takers}
         operations[f"receive.{channel.name}"] = receive
@@ -126,16 +126,6 @@ def _as_msgpack(schema: Any) -> Any:
             return [_as_msgpack(item) for item in schema]
         case _:
             return schema
-
-
-def _overlap(one: str, two: str) -> bool:
-    """Whether any subject is matched by both patterns."""
-    for a, b in zip(one.split("."), two.split("."), strict=False):
-        if ">" in (a, b):
-            return True
-        if a != b and "*" not in (a, b):
-            return False
-    return one.count(".") == two.count(".")
 
 
 def _reference(channel: AnyChannel) -> Node:

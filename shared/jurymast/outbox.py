@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import Field, SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -25,6 +26,7 @@ from jurymast.streams import MAX_MESSAGE_BYTES
 log = logging.getLogger(__name__)
 
 CHUNK = 100
+FLUSH_S = 2.0
 IDLE_S = 1.0
 """How often to look for rows that another process committed; own commits wake the relay at once."""
 
@@ -47,6 +49,7 @@ class Outbox:
         self._bus = bus
         self._engine = engine
         self._woken = asyncio.Event()
+        self._ending = False
 
     def add(self, session: AsyncSession, channel: Channel[M], message: M, *, id: str) -> None:  # noqa: A002
         payload = channel.encode(message)
@@ -59,17 +62,33 @@ class Outbox:
         self._woken.set()
 
     async def run(self) -> None:
+        relaying = asyncio.create_task(self._run())
+        try:
+            await asyncio.shield(relaying)
+        except asyncio.CancelledError:
+            # What the last handlers committed need not wait for the next start, though it may if the bus is away.
+            # Nothing is cancelled in the middle of a transaction: that would leave it open until its connection is found dead.
+            self._ending = True
+            self.wake()
+            await asyncio.wait({relaying}, timeout=FLUSH_S)
+            relaying.cancel()
+            raise
+
+    async def _run(self) -> None:
         while True:
             self._woken.clear()
             try:
-                while await self.relay():
-                    pass
+                await self._relay_all()
             except Transient as error:
                 log.warning("outbox: %s", error)
-            try:
+            if self._ending:
+                return
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), IDLE_S)
-            except TimeoutError:
-                continue
+
+    async def _relay_all(self) -> None:
+        while await self.relay():
+            pass
 
     async def relay(self) -> int:
         """Publish the oldest rows in their order, and forget them; returns how many."""
@@ -77,24 +96,25 @@ class Outbox:
             oldest = select(OutboxRow).where(col(OutboxRow.refused).is_(None)).order_by(col(OutboxRow.id)).limit(CHUNK)
             rows = (await session.exec(oldest)).all()
         self._bus.metrics.outbox.set(len(rows))
-        published = 0
+        published: list[int | None] = []
         try:
             for row in rows:
-                await self._publish(row)
-                published += 1
+                if await self._publish(row):
+                    published.append(row.id)  # noqa: PERF401  What went out before a failure must be known.
         finally:
-            await self._forget([row.id for row in rows[:published] if row.refused is None])
+            await self._forget(published)
         return len(rows)
 
-    async def _publish(self, row: OutboxRow) -> None:
+    async def _publish(self, row: OutboxRow) -> bool:
         try:
             await self._bus.publish_raw(row.subject, row.payload, msgspec.json.decode(row.headers, type=dict[str, str]))
         except Rejected as error:
             log.error("outbox row %s can never be published, kept aside: %s", row.id, error)  # noqa: TRY400
             async with AsyncSession(self._engine) as session:
-                row.refused = str(error)
-                session.add(row)
+                await session.exec(update(OutboxRow).where(col(OutboxRow.id) == row.id).values(refused=str(error)))
                 await session.commit()
+            return False
+        return True
 
     async def _forget(self, ids: Sequence[int | None]) -> None:
         if ids:

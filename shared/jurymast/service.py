@@ -151,7 +151,7 @@ class Frame(Generic[S]):
             await self.bus.queries.answer(STATUS, self._answer_status, everyone=True)
             self._serving = True
             await self._check_once()
-            log.info("ready on port %d", self.http_port, extra={"settings": redacted(self.settings)})
+            log.info("ready", extra={"settings": redacted(self.settings)})
             await self._announce(
                 STARTED,
                 ServiceStarted(
@@ -259,6 +259,7 @@ class Frame(Generic[S]):
             taken = "is taken by another process" if error.errno == errno.EADDRINUSE else f"cannot be used: {error.strerror}"
             raise Misconfigured(f"JURYMAST_HTTP_PORT: port {port} of {host} {taken}") from None
         self.http_port = runner.addresses[0][1]
+        log.info("health endpoints on port %d", self.http_port, extra={"http_port": self.http_port})
         try:
             yield
         finally:

@@ -5,9 +5,10 @@ Pure: `provision.py` carries the table to a server. Services never declare any o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import combinations
 from typing import Any, Literal
 
 from jurymast.errors import Misconfigured
@@ -101,7 +102,7 @@ class Stream:
             "max_consumers": UNLIMITED,
             "discard": self.discard,
             "discard_new_per_subject": self.discard_new_per_subject,
-            "duplicate_window": _nanoseconds(self.dedupe_window_s),
+            "duplicate_window": _nanoseconds(min(self.dedupe_window_s, self.max_age_s or self.dedupe_window_s)),
             "allow_atomic": self.allow_atomic,
             "allow_msg_ttl": self.allow_message_ttl,
             "allow_direct": self.allow_direct,
@@ -138,7 +139,6 @@ class Bucket:
             allow_direct=True,
             allow_rollup=True,
             deny_delete=True,
-            dedupe_window_s=min(self.ttl_s, 120) or 120,
         )
 
 
@@ -163,7 +163,6 @@ class ObjectStore:
             discard="new",
             allow_direct=True,
             allow_rollup=True,
-            dedupe_window_s=min(self.ttl_s, 120) or 120,
         )
 
 
@@ -176,23 +175,21 @@ class Table:
     object_stores: tuple[ObjectStore, ...] = ()
 
     def __post_init__(self) -> None:
-        names = [consumer.name for stream in self.streams for consumer in stream.consumers]
-        if repeated := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"consumer names are unique over all streams: {', '.join(sorted(repeated))}")
-        for stream in self.streams:
-            for consumer in stream.consumers:
-                if outside := [s for s in consumer.subjects if not stream.takes(s)]:
-                    raise ValueError(f"{consumer.name}: {stream.name} does not take {', '.join(outside)}")
+        if mistakes := list(_mistakes(self.all_streams)):
+            raise ValueError("; ".join(mistakes))
 
     def with_streams(self, *streams: Stream) -> Table:
         return replace(self, streams=self.streams + streams)
+
+    @property
+    def all_streams(self) -> tuple[Stream, ...]:
+        return self.streams + tuple(b.stream() for b in self.buckets) + tuple(o.stream() for o in self.object_stores)
 
     @cached_property
     def compiled(self) -> tuple[Stream, ...]:
         """All streams, with the two consumers each service needs for its dead letters."""
         services = sorted({c.service for stream in self.streams for c in stream.consumers})
-        streams = tuple(self._with_housekeeping(stream, services) for stream in self.streams)
-        return streams + tuple(b.stream() for b in self.buckets) + tuple(o.stream() for o in self.object_stores)
+        return tuple(self._with_housekeeping(stream, services) for stream in self.all_streams)
 
     def _with_housekeeping(self, stream: Stream, services: Iterable[str]) -> Stream:
         if stream.name == REPLAYS.name:
@@ -229,6 +226,30 @@ class Table:
             if stream.takes(channel.wildcard):
                 return stream
         raise Misconfigured(f"no stream takes {channel.wildcard}: add it to the stream table")
+
+
+def _mistakes(streams: Sequence[Stream]) -> Iterator[str]:
+    """What a server would refuse halfway through, or what could never work."""
+    consumers = [consumer for stream in streams for consumer in stream.consumers]
+    yield from _repeated("stream names are unique", [stream.name for stream in streams])
+    yield from _repeated("consumer names are unique over all streams", [consumer.name for consumer in consumers])
+    for one, two in combinations([(stream.name, s) for stream in streams for s in stream.subjects], 2):
+        if overlap(one[1], two[1]):
+            yield f"{one[0]} and {two[0]} both take subjects of {one[1]} and {two[1]}"
+    for stream in streams:
+        for consumer in stream.consumers:
+            if outside := [s for s in consumer.subjects if not stream.takes(s)]:
+                yield f"{consumer.name}: {stream.name} does not take {', '.join(outside)}"
+    for consumer in consumers:
+        if any(overlap(one, two) for one, two in combinations(consumer.subjects, 2)):
+            yield f"{consumer.name}: its subjects overlap"
+        if not consumer.backoff_s:
+            yield f"{consumer.name}: backoff_s is empty"
+
+
+def _repeated(rule: str, names: list[str]) -> Iterator[str]:
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        yield f"{rule}: {', '.join(repeated)}"
 
 
 def replay_consumer(name: str) -> Consumer:
@@ -328,7 +349,9 @@ _IMPOSSIBLE = {
     "storage": "a stream keeps its storage for life",
     "ack_policy": "a consumer keeps it for life",
     "deliver_policy": "a consumer keeps it for life",
+    "replay_policy": "a consumer keeps it for life",
 }
+_IRREVOCABLE = ("allow_msg_ttl", "deny_delete", "deny_purge")
 
 
 def differences(table: Table, actual: Mapping[str, Actual], max_replicas: int) -> list[Change]:
@@ -376,6 +399,8 @@ def _config_changes(stream: str, consumer: str | None, wanted: Config, actual: C
 def _effect(key: str, old: Any, new: Any) -> tuple[Effect, str]:
     if key in _IMPOSSIBLE:
         return "impossible", _IMPOSSIBLE[key]
+    if key in _IRREVOCABLE and not new:
+        return "impossible", "once on, it stays on"
     if key in ("subjects", "filter_subjects"):
         gone = [s for s in old if not any(covers(pattern, s) for pattern in new)]
         return ("lossy", f"{', '.join(gone)} is no longer taken") if gone else ("update", "")
@@ -383,7 +408,7 @@ def _effect(key: str, old: Any, new: Any) -> tuple[Effect, str]:
         return "lossy", _SHRINKING_LOSES[key]
     if key == "discard" and new == "old":
         return "lossy", "a full stream drops its oldest messages"
-    if isinstance(new, bool) and old and key not in ("allow_direct", "deny_delete", "deny_purge"):
+    if isinstance(new, bool) and old and key != "allow_direct":
         return "lossy", "a guarantee that publishers rely on ends"
     return "update", ""
 
@@ -403,6 +428,16 @@ def covers(pattern: str, subject: str) -> bool:
         if i >= len(theirs) or theirs[i] == ">" or (part not in ("*", theirs[i])):
             return False
     return len(ours) == len(theirs)
+
+
+def overlap(one: str, two: str) -> bool:
+    """Whether any subject is matched by both patterns."""
+    for a, b in zip(one.split("."), two.split("."), strict=False):
+        if ">" in (a, b):
+            return True
+        if a != b and "*" not in (a, b):
+            return False
+    return one.count(".") == two.count(".")
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -17,7 +17,7 @@ from tests.echo.store import open_store
 async def app(frame: Frame[EchoSettings]) -> AsyncIterator[None]:
     store = await frame.enter(open_store(frame.settings.database))
     outbox = Outbox(frame.bus, store.engine)
-    handlers = Handlers(store, outbox, frame.settings.slow_s)
+    handlers = Handlers(store, outbox, frame.settings)
     frame.bus.on("echo-asked", ASKED, handler=handlers.asked)
     frame.bus.on_batch("echo-measured", MEASURED, handler=handlers.measured)
     await frame.bus.queries.answer(COUNT, handlers.count)

@@ -6,12 +6,12 @@ from jurymast.errors import Fatal, Rejected, Transient
 from tests.echo.messages import Answered, Asked
 
 
-def decide(asked: Asked, *, attempt: int, answered: int) -> Answered:
+def decide(asked: Asked, *, attempt: int, answered: int, refuses: bool) -> Answered:
     if attempt <= asked.times:
         match asked.act:
             case "busy":
                 raise Transient("busy")
-            case "refuse":
+            case "refuse" if refuses:
                 raise Rejected("no answer to that")
             case "halt":
                 raise Fatal("halted on request")

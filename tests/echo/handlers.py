@@ -11,14 +11,15 @@ from jurymast.bus import Delivery
 from jurymast.outbox import Outbox
 from tests.echo.decide import decide
 from tests.echo.messages import ANSWERED, Asked, Count, CountAsked
+from tests.echo.settings import EchoSettings
 from tests.echo.store import AnsweredRow, Store
 
 
 class Handlers:
-    def __init__(self, store: Store, outbox: Outbox, slow_s: float) -> None:
+    def __init__(self, store: Store, outbox: Outbox, settings: EchoSettings) -> None:
         self._store = store
         self._outbox = outbox
-        self._slow_s = slow_s
+        self._settings = settings
 
     async def asked(self, delivery: Delivery[Asked]) -> None:
         asked, attempt = delivery.message, delivery.position.attempt
@@ -26,11 +27,12 @@ class Handlers:
             if asked.act == "crash":
                 os._exit(9)
             if asked.act == "slow":
-                await asyncio.sleep(self._slow_s)
+                await asyncio.sleep(self._settings.slow_s)
         async with self._store.transaction() as session:
             if await session.get(AnsweredRow, asked.id):
                 return  # Redelivered: its answer is in the outbox, or out already.
-            answer = decide(asked, attempt=attempt, answered=await self._store.count())
+            answered = await self._store.count()
+            answer = decide(asked, attempt=attempt, answered=answered, refuses=self._settings.refuses)
             session.add(AnsweredRow(id=asked.id))
             self._outbox.add(session, ANSWERED, answer, id=f"echo.answered.{asked.id}")
         self._outbox.wake()

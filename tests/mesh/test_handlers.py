@@ -20,6 +20,7 @@ from jurymast.streams import TABLE, Consumer, Table
 from jurymast.telemetry import Metrics, Tracer
 from tests.echo.messages import ASKED, MEASURED, Asked, Measured
 from tests.echo.streams import ECHO, ECHO_TABLE
+from tests.proxy import Proxy
 from tests.servers import NatsServer, eventually, running_bus
 
 
@@ -333,6 +334,16 @@ async def test_a_publish_that_runs_out_of_time_says_so_and_does_not_land_later(s
     await server.start()
     await eventually(lambda: _true(not bus.trouble), what="reconnecting")
     assert (await bus.js.stream_info("ECHO")).state.messages == 0
+
+
+async def test_a_connection_that_is_stuck_with_unsent_bytes_is_replaced_and_nothing_is_lost(server: NatsServer) -> None:
+    """The peer acknowledges no byte any more. Closing politely would wait for ever for the bytes to go."""
+    async with Proxy(server.port) as proxy, running_bus(f"nats://127.0.0.1:{proxy.port}", ECHO_TABLE) as bus:
+        await bus.publish(MEASURED, Measured(number=0), id="before")
+        proxy.stall()
+        messages = [Measured(number=number, payload=bytes(500_000)) for number in range(1, 41)]
+        sequences = await asyncio.gather(*(bus.publish(MEASURED, m, id=f"m{m.number}", within_s=20) for m in messages))
+        assert sorted(sequences) == list(range(2, 42))
 
 
 # -- life --------------------------------------------------------------------------------------------------------------

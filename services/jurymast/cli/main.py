@@ -7,6 +7,9 @@ import sys
 
 import click
 
+from jurymast.cli.commands.dead import dead
+from jurymast.cli.commands.streams import streams
+from jurymast.cli.commands.tail import tail
 from jurymast.cli.mesh import commands as mesh
 from jurymast.errors import JurymastError
 
@@ -19,7 +22,7 @@ def cli() -> None:
     """Keeps an application's money and matches alive when its chain goes down."""
 
 
-for command in (mesh.up, mesh.down, mesh.status, mesh.logs, mesh.kill):
+for command in (mesh.up, mesh.down, mesh.status, mesh.logs, mesh.kill, streams, dead, tail):
     cli.add_command(command)
 
 

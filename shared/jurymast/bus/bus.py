@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from time import monotonic
 from typing import Any
 
@@ -16,7 +16,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from jurymast.bus.codec import Incoming, MessagePackCodec
-from jurymast.bus.connection import make_broker
+from jurymast.bus.connection import abort, make_broker
 from jurymast.bus.dead import CrashWatch, Graveyard, Replays
 from jurymast.bus.delivery import Delivery, Reader
 from jurymast.bus.intake import BatchHandler, Intake
@@ -38,6 +38,7 @@ PULL_S = 2.0
 PUBLISH_S = 10.0
 ATTEMPT_S = 2.0
 PAUSE_S = 0.1
+WATCH_S = 0.5
 
 Handler = Callable[[Delivery[M]], Awaitable[None]]
 
@@ -68,6 +69,7 @@ class Bus:
         self._loops: list[PullLoop] = []
         self._graveyard = Graveyard(self)
         self._tasks: list[asyncio.Task[None]] = []
+        self._pulling: list[asyncio.Task[None]] = []
         self._published: dict[str, tuple[Any, Any]] = {}
         self.broker: NatsBroker = make_broker(
             settings.nats_url,
@@ -87,14 +89,14 @@ class Bus:
         self.js: JetStreamContext = self.nc.jetstream(timeout=ATTEMPT_S)
         self.queries = Queries(self.nc, self.service, self._tracer)
         self.trouble = ""
+        self._task(self._cut_stuck_connections())
 
     async def consume(self) -> None:
         """Start every handler that was registered. From here on messages flow."""
         self._keep_house()
         await self.check_consumers()
         await self.broker.start()
-        for loop in self._loops:
-            self._task(loop.run(self.js))
+        self._pulling = [self._task(loop.run(self.js)) for loop in self._loops]
         for intake in self._intakes.values():
             self._task(intake.keep_alive())
 
@@ -102,8 +104,7 @@ class Bus:
         """Take nothing new, let running handlers finish. The caller bounds the time."""
         for loop in self._loops:
             loop.stop()
-        loops = self._tasks[: len(self._loops)]
-        await asyncio.gather(*(subscriber.stop() for subscriber in self.broker.subscribers), *loops)
+        await asyncio.gather(*(subscriber.stop() for subscriber in self.broker.subscribers), *self._pulling)
 
     async def close(self) -> None:
         self._closing = True
@@ -196,7 +197,8 @@ class Bus:
             try:
                 if not self.nc.is_connected:  # Buffered, it would land after its caller gave up.
                     raise OutboundBufferLimitError
-                ack = await self.js.publish(subject, payload, headers=headers, timeout=min(ATTEMPT_S, within_s))
+                async with asyncio.timeout(ATTEMPT_S + 1):  # The client's own bound begins when the bytes are on their way.
+                    ack = await self.js.publish(subject, payload, headers=headers, timeout=min(ATTEMPT_S, within_s))
             except NATS_FAILURE as error:
                 failure = self._publish_failure(subject, len(payload), error)
                 if isinstance(failure, Rejected) or monotonic() + PAUSE_S >= deadline:
@@ -253,10 +255,21 @@ class Bus:
         if not self._closing:
             self._fatal("the NATS connection was closed for good")
 
-    def _task(self, work: Any) -> None:
+    async def _cut_stuck_connections(self) -> None:
+        """nats-py tells of a lost connection, and connects anew, only after the old one has sent all its bytes: maybe never."""
+        stuck = 0
+        while True:
+            await asyncio.sleep(WATCH_S)
+            stuck = stuck + 1 if self.nc.is_reconnecting and not self.trouble else 0
+            if stuck > 1:
+                log.warning("cutting a connection to NATS that does not close")
+                abort(self.nc)
+
+    def _task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         task.add_done_callback(self._task_ended)
         self._tasks.append(task)
+        return task
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from faststream.middlewares import AckPolicy
 from faststream.nats import NatsBroker
+from nats.aio.client import Client
 
 from jurymast.errors import explain
 from jurymast.telemetry import Metrics
@@ -72,3 +73,9 @@ def make_broker(
         apply_types=False,
         logger=None,
     )
+
+
+def abort(nc: Client) -> None:
+    """Drop the TCP connection with what it has not sent. The client offers no way to; a test holds this to its version."""
+    writer = nc._transport._io_writer  # type: ignore[union-attr]  # noqa: SLF001
+    writer.transport.abort()

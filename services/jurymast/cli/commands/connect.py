@@ -48,7 +48,9 @@ def with_nats(command: Callable[..., Coroutine[Any, Any, None]]) -> Callable[...
 @asynccontextmanager
 async def connection(url: str) -> AsyncIterator[Client]:
     try:
-        nc = await nats.connect(url.split(","), connect_timeout=CONNECT_S, allow_reconnect=False, error_cb=_ignore)
+        nc = await nats.connect(
+            url.split(","), connect_timeout=CONNECT_S, max_reconnect_attempts=1, reconnect_time_wait=0, error_cb=_ignore
+        )
     except (OSError, *NATS_FAILURE) as error:
         raise Transient(f"no NATS server answers at {url.rpartition('@')[2]}: {explain(error)}") from None
     try:

@@ -103,26 +103,33 @@ async def drop(nc: Client, *, selection: str, limit: int, dry_run: bool) -> None
 
 
 async def graves(nc: Client, selection: str) -> AsyncIterator[Grave]:
-    """Letters in the order in which they died. Walks the stream by sequence, so that it needs no consumer."""
+    """Letters in the order in which they died, up to now: one that comes back while we look is not met twice.
+
+    Walks the stream by sequence, so that it needs no consumer.
+    """
     js = nc.jetstream()
-    sequence = 0
-    while True:
+    sequence, last = 0, await _last_sequence(js)
+    while sequence < last:
         try:
             raw = await js.get_msg(DEAD_STREAM.name, seq=sequence + 1, next=True, subject=f"{DEAD.name}.>")
-        except NotFoundError as error:
-            if error.err_code == STREAM_NOT_FOUND:
-                raise Misconfigured("this server has no dead letter stream: run `jurymast streams apply`") from None
+        except NotFoundError:
             return
         except NATS_FAILURE as error:
             raise Transient(f"cannot read dead letters: {explain(error)}") from None
-        sequence = raw.seq or 0
+        sequence = raw.seq or last + 1
         schema = (raw.headers or {}).get(SCHEMA_HEADER)
         grave = Grave(DEAD.decode(raw.data or b"", schema=schema, subject=raw.subject or ""), sequence)
-        if selection in ("all", grave.name, grave.letter.consumer):
+        if sequence <= last and selection in ("all", grave.name, grave.letter.consumer):
             yield grave
 
 
-STREAM_NOT_FOUND = 10059
+async def _last_sequence(js: JetStreamContext) -> int:
+    try:
+        return (await js.stream_info(DEAD_STREAM.name)).state.last_seq
+    except NotFoundError:
+        raise Misconfigured("this server has no dead letter stream: run `jurymast streams apply`") from None
+    except NATS_FAILURE as error:
+        raise Transient(f"cannot read dead letters: {explain(error)}") from None
 
 
 async def _selected(nc: Client, selection: str, limit: int) -> AsyncIterator[Grave]:

@@ -1,0 +1,152 @@
+"""The stream table against a real server, through the function and through the command."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+
+from jurymast.errors import Misconfigured
+from jurymast.provision import provision, read
+from jurymast.streams import MIB, TABLE, Bucket, ObjectStore, Stream, Table, differences, unknown
+from tests.echo.streams import ECHO, ECHO_TABLE
+from tests.servers import ROOT, NatsServer
+
+OTHERS = tuple(stream for stream in ECHO_TABLE.streams if stream.name != "ECHO")
+
+
+def with_echo(**changes: object) -> Table:
+    return Table((*OTHERS, replace(ECHO, **changes)))  # type: ignore[arg-type]
+
+
+async def jurymast(*arguments: str, url: str) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "jurymast.cli", *arguments, "--nats", url, cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, output.decode()
+
+
+async def test_applying_twice_changes_nothing(server: NatsServer) -> None:
+    assert await server.provision(ECHO_TABLE) == []
+
+
+async def test_buckets_and_object_stores_serve_their_clients(server: NatsServer) -> None:
+    table = replace(
+        TABLE,
+        buckets=(Bucket(name="settings", summary="b", max_bytes=MIB, history=3),),
+        object_stores=(ObjectStore(name="files", summary="o", max_bytes=8 * MIB),),
+    )
+    await server.provision(table)
+    async with server.client() as nc:
+        bucket = await nc.jetstream().key_value("settings")
+        revisions = [await bucket.put("key", value) for value in (b"one", b"two")]
+        assert (await bucket.get("key")).value == b"two"
+        assert revisions == [1, 2]
+        files = await nc.jetstream().object_store("files")
+        await files.put("file", bytes(1_000_000))
+        assert (await files.get("file")).data == bytes(1_000_000)
+
+
+async def test_a_change_that_loses_nothing_is_made_in_place(server: NatsServer) -> None:
+    async with server.client() as nc:
+        await nc.jetstream().publish("echo.measured", b"kept")
+        subjects = (*ECHO.subjects, "echo.more.>")
+        changes = await provision(nc, with_echo(subjects=subjects, max_bytes=ECHO.max_bytes * 2), replicas=1)
+        assert [line.split()[:2] for line in changes] == [["update", "ECHO:"]] * 2
+        info = await nc.jetstream().stream_info("ECHO")
+        assert (info.state.messages, info.config.subjects) == (1, list(subjects))
+
+
+async def test_a_change_that_loses_something_is_refused_as_a_whole(server: NatsServer) -> None:
+    table = with_echo(max_age_s=60, subjects=(*ECHO.subjects, "echo.more.>")).with_streams(
+        Stream(name="NEW", subjects=("new.>",), summary="n", max_bytes=MIB)
+    )
+    async with server.client() as nc:
+        before = (await read(nc, table))["ECHO"]
+        with pytest.raises(Misconfigured, match=r"nothing was changed.*\n.*ECHO: max_age 0 -> 60000000000 \(older messages"):
+            await provision(nc, table, replicas=1)
+        after = await read(nc, table)
+        assert after["ECHO"] == before
+        assert "NEW" not in after
+        await provision(nc, table, replicas=1, allow_lossy=True)
+        assert differences(table, await read(nc, table), 1) == []
+
+
+async def test_what_a_stream_keeps_for_life_is_refused_even_when_losses_are_allowed(server: NatsServer) -> None:
+    async with server.client() as nc:
+        with pytest.raises(Misconfigured, match="retention"):
+            await provision(nc, with_echo(retention="workqueue"), replicas=1, allow_lossy=True)
+
+
+async def test_a_consumer_is_updated_in_place_and_keeps_its_position(server: NatsServer) -> None:
+    async with server.client() as nc:
+        js = nc.jetstream()
+        for number in range(3):
+            await js.publish("echo.measured", b"%d" % number)
+        subscription = await js.pull_subscribe_bind(consumer="echo-measured", stream="ECHO")
+        for message in await subscription.fetch(2):
+            await message.ack_sync()
+        consumers = tuple(replace(c, ack_wait_s=77) if c.name == "echo-measured" else c for c in ECHO.consumers)
+        assert len(await provision(nc, with_echo(consumers=consumers), replicas=1)) == 1
+        info = await js.consumer_info("ECHO", "echo-measured")
+        assert (info.config.ack_wait, info.num_pending) == (77, 1)
+
+
+async def test_what_only_the_server_has_is_named_and_left_alone(server: NatsServer) -> None:
+    async with server.client() as nc:
+        await _foreign(nc)
+        await provision(nc, ECHO_TABLE, replicas=1)
+        actual = await read(nc, ECHO_TABLE)
+        assert unknown(ECHO_TABLE, actual) == ["FOREIGN", "ECHO/foreign"]
+
+
+async def _foreign(nc: Client) -> None:
+    js = nc.jetstream()
+    await js.add_stream(name="FOREIGN", subjects=["foreign.>"])
+    await js.pull_subscribe("echo.measured", durable="foreign", stream="ECHO")
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+async def test_diff_shows_and_apply_makes_the_changes(tmp_path: Path) -> None:
+    server = NatsServer(tmp_path / "nats")
+    try:
+        await server.start()
+        code, shown = await jurymast("streams", "diff", url=server.url)
+        assert code == 1
+        assert "create     LEASES: " in shown
+        code, done = await jurymast("streams", "apply", url=server.url)
+        assert code == 0
+        assert "create     LEASES: " in done
+        assert await jurymast("streams", "apply", url=server.url) == (0, "nothing to change\n")
+        assert await jurymast("streams", "diff", url=server.url) == (0, "the server holds exactly what the table says\n")
+        async with server.client() as nc:
+            await provision(nc, _wider_leases(), replicas=1)
+        code, shown = await jurymast("streams", "diff", url=server.url)
+        assert code == 1
+        assert "lossy      LEASES: max_bytes" in shown
+        code, refused = await jurymast("streams", "apply", url=server.url)
+        assert code == 1
+        assert refused.startswith("jurymast: nothing was changed")
+        assert (await jurymast("streams", "apply", "--allow-lossy", url=server.url))[0] == 0
+    finally:
+        server.kill()
+
+
+def _wider_leases() -> Table:
+    return Table(tuple(replace(s, max_bytes=2 * s.max_bytes) if s.name == "LEASES" else s for s in TABLE.streams))
+
+
+async def test_no_server_is_one_clear_line() -> None:
+    code, output = await jurymast("streams", "diff", url="nats://127.0.0.1:1")
+    assert code == 1
+    assert output.startswith("jurymast: no NATS server answers at nats://127.0.0.1:1")
+    assert output.count("\n") == 1
