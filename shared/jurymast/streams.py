@@ -27,6 +27,33 @@ ADVISORY = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"
 Config = dict[str, Any]
 
 
+# -- subjects ----------------------------------------------------------------------------------------------------------
+
+
+def covers(pattern: str, subject: str) -> bool:
+    """Whether every subject that `subject` (itself possibly a pattern) stands for is matched by `pattern`."""
+    ours, theirs = pattern.split("."), subject.split(".")
+    for i, part in enumerate(ours):
+        if part == ">":
+            return len(theirs) > i
+        if i >= len(theirs) or theirs[i] == ">" or (part not in ("*", theirs[i])):
+            return False
+    return len(ours) == len(theirs)
+
+
+def overlap(one: str, two: str) -> bool:
+    """Whether any subject is matched by both patterns."""
+    for a, b in zip(one.split("."), two.split("."), strict=False):
+        if ">" in (a, b):
+            return True
+        if a != b and "*" not in (a, b):
+            return False
+    return one.count(".") == two.count(".")
+
+
+# -- the table ---------------------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, kw_only=True)
 class Consumer:
     """A durable pull consumer with explicit acknowledgement. Every replica of `service` shares it."""
@@ -417,27 +444,6 @@ def _with_filters(config: Config) -> Config:
     """The server reports a single filter under another name."""
     single = config.get("filter_subject")
     return {**config, "filter_subjects": [single]} if single else config
-
-
-def covers(pattern: str, subject: str) -> bool:
-    """Whether every subject that `subject` (itself possibly a pattern) stands for is matched by `pattern`."""
-    ours, theirs = pattern.split("."), subject.split(".")
-    for i, part in enumerate(ours):
-        if part == ">":
-            return len(theirs) > i
-        if i >= len(theirs) or theirs[i] == ">" or (part not in ("*", theirs[i])):
-            return False
-    return len(ours) == len(theirs)
-
-
-def overlap(one: str, two: str) -> bool:
-    """Whether any subject is matched by both patterns."""
-    for a, b in zip(one.split("."), two.split("."), strict=False):
-        if ">" in (a, b):
-            return True
-        if a != b and "*" not in (a, b):
-            return False
-    return one.count(".") == two.count(".")
 
 
 def _nanoseconds(seconds: float) -> int:
