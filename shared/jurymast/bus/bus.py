@@ -108,6 +108,8 @@ class Bus:
 
     async def close(self) -> None:
         self._closing = True
+        for loop in self._loops:
+            loop.stop()  # The cancellation alone may be lost: asyncio.wait_for of Python 3.11, inside a fetch, drops it.
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
