@@ -1,0 +1,75 @@
+"""Every figure that is promised, beside the raw client's in the same run: `python -m tests.bench [--quick]`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+
+import uvloop
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench import footprint, latency, lone, startup, throughput
+from tests.bench.figure import FULL, QUICK, Figure, Scale
+
+GROUPS = (throughput, latency, lone, footprint, startup)
+LOG_WIDTH = 120
+
+
+async def measure(scale: Scale, console: Console) -> list[Figure]:
+    figures: list[Figure] = []
+    for group in GROUPS:
+        began = time.monotonic()
+        figures += [figure async for figure in group.measure(scale)]
+        console.print(f"[dim]measured {group.__name__.rpartition('.')[2]} in {time.monotonic() - began:.0f} s[/dim]")
+    return figures
+
+
+def table(figures: list[Figure], title: str) -> Table:
+    drawn = Table("figure", title=title, title_justify="left")
+    for column in ("ours", "raw", "ratio", "target", ""):
+        drawn.add_column(column, justify="right", no_wrap=True)
+    for figure in figures:
+        drawn.add_row(
+            figure.name,
+            f"{_number(figure.ours)} {figure.unit}",
+            "" if figure.raw is None else _number(figure.raw),
+            "" if figure.ratio is None else f"{figure.ratio:.2f}",
+            _target(figure),
+            "" if figure.goal is None else "[red]MISS[/red]" if figure.missed else "[green]ok[/green]",
+        )
+    return drawn
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _target(figure: Figure) -> str:
+    if figure.goal is None:
+        return ""
+    sign = ">=" if figure.goal.at == "least" else "<="
+    return f"{sign} {figure.goal.bound:g} {'' if figure.goal.of == 'ratio' else figure.unit}".rstrip()
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    options.add_argument("--quick", action="store_true", help="less of everything: a look, not a verdict; never fails")
+    quick: bool = options.parse_args().quick
+    console, began = Console(), time.monotonic()
+    if not console.is_terminal:
+        console.width = LOG_WIDTH
+    busy = os.getloadavg()[0]
+    figures = uvloop.run(measure(QUICK if quick else FULL, console))
+    what = "a quick look" if quick else "figures"
+    load = f"load of the machine at the start {busy:.1f} on {os.cpu_count()} cores"
+    console.print(table(figures, f"{what}, {time.monotonic() - began:.0f} s, {load}"))
+    missed = [figure.name for figure in figures if figure.missed]
+    if missed:
+        console.print(f"missed: {'; '.join(missed)}" + (" (quick: does not count)" if quick else ""))
+    return 1 if missed and not quick else 0
+
+
+sys.exit(main())

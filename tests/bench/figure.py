@@ -1,0 +1,75 @@
+"""One line of the table, and how it is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured."""
+
+    rounds: int
+    batched: int
+    """Messages in one drain, by subscriber."""
+    concurrent: int
+    one_by_one: int
+    offered_s: float
+    """How long messages are offered for one latency."""
+    lone: int
+    idle_s: float
+    cold_install: bool
+
+
+QUICK = Scale(rounds=1, batched=10_000, concurrent=4_000, one_by_one=1_500, offered_s=0.4, lone=1, idle_s=1, cold_install=False)
+FULL = Scale(rounds=5, batched=20_000, concurrent=10_000, one_by_one=4_000, offered_s=3, lone=8, idle_s=10, cold_install=True)
+
+
+@dataclass(frozen=True)
+class Goal:
+    of: Literal["ratio", "ours"]
+    at: Literal["least", "most"]
+    bound: float
+
+
+@dataclass(frozen=True)
+class Figure:
+    """`ratio` is the median of the ratios of interleaved pairs: the machine's noise hits both of a pair."""
+
+    name: str
+    unit: str
+    ours: float
+    raw: float | None = None
+    ratio: float | None = None
+    goal: Goal | None = None
+
+    @property
+    def missed(self) -> bool:
+        if self.goal is None:
+            return False
+        value = self.ratio if self.goal.of == "ratio" else self.ours
+        assert value is not None
+        return value < self.goal.bound if self.goal.at == "least" else value > self.goal.bound
+
+
+def compared(name: str, unit: str, pairs: Sequence[tuple[float, float]], goal: Goal | None = None) -> Figure:
+    """From pairs of ours and raw."""
+    ours, raw = (median(side) for side in zip(*pairs, strict=True))
+    return Figure(name, unit, ours, raw, median(mine / theirs for mine, theirs in pairs), goal)
+
+
+async def interleaved(rounds: int, ours: Callable[[], Awaitable[T]], raw: Callable[[], Awaitable[T]]) -> list[tuple[T, T]]:
+    """Pairs of ours and raw. Who goes first changes every round, so that a machine that gets slower favours neither."""
+    pairs = []
+    for number in range(rounds):
+        if number % 2 == 0:
+            mine, theirs = await ours(), await raw()
+        else:
+            theirs, mine = await raw(), await ours()
+        pairs.append((mine, theirs))
+    return pairs
