@@ -14,7 +14,8 @@ import msgspec
 from jurymast.bus.query import ERROR_HEADER
 from jurymast.envelope import ID_HEADER
 from jurymast.messages.channel import SCHEMA_HEADER, AnyChannel, Query
-from jurymast.streams import Table, overlap
+from jurymast.streams import Table
+from jurymast.subjects import overlap
 from jurymast.telemetry import TRACE_HEADER
 
 CONTENT_TYPE = "application/msgpack"

@@ -8,9 +8,10 @@ from typing import Any
 from nats.aio.client import Client
 from nats.errors import NoRespondersError
 
+from jurymast.drift import Actual, Change, differences, refusals
 from jurymast.errors import Misconfigured, Transient
 from jurymast.nats_failure import NATS_FAILURE
-from jurymast.streams import Actual, Change, Config, Table, differences
+from jurymast.streams import Config, Table
 
 API = "$JS.API"
 TIMEOUT_S = 5.0
@@ -28,11 +29,6 @@ async def provision(nc: Client, table: Table, *, replicas: int, allow_lossy: boo
             await _apply(nc, change)
             done.add((change.stream, change.consumer))
     return [str(change) for change in changes]
-
-
-def refusals(changes: list[Change], *, allow_lossy: bool) -> list[Change]:
-    refused = {"impossible"} if allow_lossy else {"impossible", "lossy"}
-    return [change for change in changes if change.effect in refused]
 
 
 async def read(nc: Client, table: Table) -> dict[str, Actual]:

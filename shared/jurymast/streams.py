@@ -1,12 +1,13 @@
-"""The one table of every stream, key-value bucket, object store and durable consumer, and what changing it would lose.
+"""The one table of every stream, key-value bucket, object store and durable consumer.
 
-Pure: `provision.py` carries the table to a server. Services never declare any of this; they only bind to what is here.
+Pure: `drift.py` says what changing a server to it would lose, `provision.py` does it. Services never declare any of this; they
+only bind to what is here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from typing import Any, Literal
 from jurymast.errors import Misconfigured
 from jurymast.messages import dead, lease, service
 from jurymast.messages.channel import AnyChannel
+from jurymast.subjects import covers, overlap
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 HOUR_S, DAY_S = 3_600, 86_400
@@ -25,33 +27,6 @@ MAX_MESSAGE_BYTES = 512 * KIB
 ADVISORY = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"
 
 Config = dict[str, Any]
-
-
-# -- subjects ----------------------------------------------------------------------------------------------------------
-
-
-def covers(pattern: str, subject: str) -> bool:
-    """Whether every subject that `subject` (itself possibly a pattern) stands for is matched by `pattern`."""
-    ours, theirs = pattern.split("."), subject.split(".")
-    for i, part in enumerate(ours):
-        if part == ">":
-            return len(theirs) > i
-        if i >= len(theirs) or theirs[i] == ">" or (part not in ("*", theirs[i])):
-            return False
-    return len(ours) == len(theirs)
-
-
-def overlap(one: str, two: str) -> bool:
-    """Whether any subject is matched by both patterns."""
-    for a, b in zip(one.split("."), two.split("."), strict=False):
-        if ">" in (a, b):
-            return True
-        if a != b and "*" not in (a, b):
-            return False
-    return one.count(".") == two.count(".")
-
-
-# -- the table ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -331,119 +306,6 @@ SERVICES = Stream(
 )
 
 TABLE = Table(streams=(DEAD, REPLAYS, ADVISORIES, LEASES, SERVICES))
-
-
-# -- what differs, and what a change would lose ------------------------------------------------------------------------
-
-Effect = Literal["create", "update", "lossy", "impossible"]
-
-
-@dataclass(frozen=True)
-class Change:
-    """One difference between the table and a server."""
-
-    stream: str
-    consumer: str | None
-    effect: Effect
-    what: str
-    config: Config = field(default_factory=dict, compare=False, repr=False)
-
-    def __str__(self) -> str:
-        where = f"{self.stream}/{self.consumer}" if self.consumer else self.stream
-        return f"{self.effect:<10} {where}: {self.what}"
-
-
-@dataclass(frozen=True)
-class Actual:
-    """What a server holds of one stream."""
-
-    config: Config
-    consumers: Mapping[str, Config]
-
-
-_UNLIMITED_VALUES = (0, UNLIMITED)
-_SHRINKING_LOSES = {
-    "max_age": "older messages are deleted at once",
-    "max_bytes": "messages beyond the limit are deleted or refused",
-    "max_msgs_per_subject": "older messages of a subject are deleted at once",
-    "max_msg_size": "messages that were accepted before are refused",
-    "num_replicas": "fewer copies survive the loss of a node",
-    "duplicate_window": "duplicates that were dropped before are stored twice",
-    "max_deliver": "messages with that many attempts are not delivered again",
-}
-_IMPOSSIBLE = {
-    "retention": "a stream keeps its retention for life",
-    "storage": "a stream keeps its storage for life",
-    "ack_policy": "a consumer keeps it for life",
-    "deliver_policy": "a consumer keeps it for life",
-    "replay_policy": "a consumer keeps it for life",
-}
-_IRREVOCABLE = ("allow_msg_ttl", "deny_delete", "deny_purge")
-
-
-def differences(table: Table, actual: Mapping[str, Actual], max_replicas: int) -> list[Change]:
-    """Every change that brings a server to the table, in order. What only the server has is left alone."""
-    changes: list[Change] = []
-    for stream in table.compiled:
-        config = stream.config(max_replicas)
-        there = actual.get(stream.name)
-        if there is None:
-            changes.append(Change(stream.name, None, "create", stream.summary, config))
-        else:
-            changes += _config_changes(stream.name, None, config, there.config)
-        known = there.consumers if there else {}
-        for consumer in stream.consumers:
-            wanted = consumer.config()
-            if consumer.name not in known:
-                changes.append(Change(stream.name, consumer.name, "create", consumer.summary, wanted))
-            else:
-                changes += _config_changes(stream.name, consumer.name, wanted, _with_filters(known[consumer.name]))
-    return changes
-
-
-def unknown(table: Table, actual: Mapping[str, Actual]) -> list[str]:
-    """Streams and durable consumers that a server has and the table does not name."""
-    wanted = {stream.name: {c.name for c in stream.consumers} for stream in table.compiled}
-    streams = [name for name in sorted(actual) if name not in wanted]
-    consumers = [
-        f"{name}/{consumer}"
-        for name in sorted(wanted.keys() & actual.keys())
-        for consumer, config in sorted(actual[name].consumers.items())
-        if consumer not in wanted[name] and config.get("durable_name")
-    ]
-    return streams + consumers
-
-
-def _config_changes(stream: str, consumer: str | None, wanted: Config, actual: Config) -> Iterator[Change]:
-    for key, new in wanted.items():
-        old = actual.get(key, type(new)())  # The server leaves out what is zero, false or empty.
-        if old == new or (old in _UNLIMITED_VALUES and new in _UNLIMITED_VALUES and key.startswith("max_")):
-            continue
-        effect, loss = _effect(key, old, new)
-        yield Change(stream, consumer, effect, f"{key} {old!r} -> {new!r}" + (f" ({loss})" if loss else ""), wanted)
-
-
-def _effect(key: str, old: Any, new: Any) -> tuple[Effect, str]:
-    if key in _IMPOSSIBLE:
-        return "impossible", _IMPOSSIBLE[key]
-    if key in _IRREVOCABLE and not new:
-        return "impossible", "once on, it stays on"
-    if key in ("subjects", "filter_subjects"):
-        gone = [s for s in old if not any(covers(pattern, s) for pattern in new)]
-        return ("lossy", f"{', '.join(gone)} is no longer taken") if gone else ("update", "")
-    if key in _SHRINKING_LOSES and (old in _UNLIMITED_VALUES or 0 < new < old):
-        return "lossy", _SHRINKING_LOSES[key]
-    if key == "discard" and new == "old":
-        return "lossy", "a full stream drops its oldest messages"
-    if isinstance(new, bool) and old and key != "allow_direct":
-        return "lossy", "a guarantee that publishers rely on ends"
-    return "update", ""
-
-
-def _with_filters(config: Config) -> Config:
-    """The server reports a single filter under another name."""
-    single = config.get("filter_subject")
-    return {**config, "filter_subjects": [single]} if single else config
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -136,7 +136,8 @@ class JsonFormatter(logging.Formatter):
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line: dict[str, Any] = {"ts": moment, "level": record.levelname.lower(), **self._fixed}
         line["message"] = record.getMessage()
-        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD_FIELDS}
+        extra = {name: value for name, value in vars(record).items() if name not in _STANDARD_FIELDS}
+        line |= {name: value for name, value in extra.items() if name not in line}
         if trace := _current.get():
             line["trace_id"] = trace.trace_id
         if record.exc_info:

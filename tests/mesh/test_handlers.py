@@ -128,6 +128,14 @@ BAD_MESSAGES = {
     "unknown schema": ("echo.asked.a", GOOD, {SCHEMA_HEADER: "echo.other/1"}, "expected echo.asked"),
     "no schema": ("echo.asked.a", GOOD, {"X": "y"}, f"has no {SCHEMA_HEADER} header"),
     "other subject": ("echo.asked.b", GOOD, {SCHEMA_HEADER: "echo.asked/1"}, "belongs on echo.asked.a"),
+    "invalid text": (
+        "echo.asked.a",
+        b"\x82\xa2id\xa1a\xa4text\xa2\xff\xfe",
+        {SCHEMA_HEADER: "echo.asked/1"},
+        "are not a echo.asked",
+    ),
+    "unusable key": ("echo.asked.a", ASKED.encode(asked("a b")), {SCHEMA_HEADER: "echo.asked/1"}, "cannot be part of a subject"),
+    "depth": ("echo.asked.a", b"\x83\xa1x" + b"\x91" * 100_000, {SCHEMA_HEADER: "echo.asked/1"}, "are not a echo.asked"),
     "not msgpack": ("echo.asked.a", b"<html>", {SCHEMA_HEADER: "echo.asked/1"}, "are not a echo.asked"),
 }
 

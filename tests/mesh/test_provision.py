@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
+from jurymast.drift import differences, unknown
 from jurymast.errors import Misconfigured
 from jurymast.provision import provision, read
-from jurymast.streams import MIB, TABLE, Bucket, ObjectStore, Stream, Table, differences, unknown
+from jurymast.streams import MIB, TABLE, Bucket, ObjectStore, Stream, Table
 from tests.echo.streams import ECHO, ECHO_TABLE
 from tests.servers import ROOT, NatsServer
 

@@ -14,7 +14,7 @@ import pytest
 from jurymast import messages
 from jurymast.messages import catalog
 from jurymast.messages.channel import Channel, Message, Query
-from jurymast.streams import overlap
+from jurymast.subjects import overlap
 from tests.echo import messages as echo
 
 CHANNELS = [*catalog.channels(), *(c for q in catalog.queries() for c in (q.ask, q.answer))]

@@ -6,8 +6,9 @@ import click
 from nats.aio.client import Client
 
 from jurymast.cli.commands.connect import with_nats
-from jurymast.provision import provision, read, refusals
-from jurymast.streams import TABLE, differences, unknown
+from jurymast.drift import differences, refusals, unknown
+from jurymast.provision import provision, read
+from jurymast.streams import TABLE
 
 replicas_option = click.option(
     "--replicas",
