@@ -66,6 +66,9 @@ def _event_channel(channel: AnyChannel, table: Table) -> Node:
         "description": channel.summary,
         "messages": _carried(channel),
         "x-jurymast-stream": table.stream_for(channel).name,
+        "x-jurymast-kind": channel.kind,
+        "x-jurymast-owners": list(channel.owners),
+        "x-jurymast-public": channel.public,
     }
     if channel.keys:
         node["parameters"] = {key: {"description": f"The payload's field `{key}`."} for key in channel.keys}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from jurymast.messages.channel import Channel, Message, Query
+from jurymast.messages.channel import OPERATOR, Channel, Message, Query
 from jurymast.messages.lease import LeaseHeld
+
+ASKER = "asker"
+"""Whoever asks the echo service is a service of its own."""
 
 Act = Literal["answer", "busy", "refuse", "bug", "halt", "crash", "slow"]
 
@@ -38,8 +41,15 @@ class Count(Message, frozen=True, kw_only=True):
     answered: int
 
 
-ASKED = Channel("echo.asked.{id}", Asked, summary="Somebody wants an echo.")
-ANSWERED = Channel("echo.answered.{id}", Answered, summary="The echo.")
-MEASURED = Channel("echo.measured", Measured, summary="One of very many.")
-COUNT = Query("echo.count", CountAsked, Count, summary="How many questions were answered?")
-ECHO_LEASE = Channel("echo.lease.{lease}", LeaseHeld, summary="A lease that lives beside what it fences.")
+ASKED = Channel("echo.asked.{id}", Asked, summary="Somebody wants an echo.", owner=ASKER, kind="command")
+ANSWERED = Channel("echo.answered.{id}", Answered, summary="The echo.", owner="echo", public=True)
+MEASURED = Channel("echo.measured", Measured, summary="One of very many.", owner=ASKER)
+COUNT = Query(
+    "echo.count",
+    CountAsked,
+    Count,
+    summary="How many questions were answered?",
+    asked_by=(OPERATOR, ASKER),
+    answered_by="echo",
+)
+ECHO_LEASE = Channel("echo.lease.{lease}", LeaseHeld, summary="A lease that lives beside what it fences.", owner="echo")

@@ -61,6 +61,16 @@ async def test_a_lease_that_is_given_back_is_taken_at_once(bus: Bus, other_bus: 
     assert await rival.step()
 
 
+async def test_a_leader_that_finds_its_lease_given_back_by_a_twin_no_longer_leads(bus: Bus) -> None:
+    leader, twin = lease_of(bus, "leader", ttl_s=60), lease_of(bus, "leader", ttl_s=60)
+    assert await leader.step()
+    running = asyncio.create_task(twin.run())
+    await eventually(lambda: _held(twin), what="leading twice: two of the same name")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert not await leader.step()
+
+
 async def _held(lease: Lease) -> bool:
     return lease.held
 

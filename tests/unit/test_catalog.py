@@ -117,3 +117,15 @@ def test_the_unit_of_a_time_is_in_its_name(payload: type[Message]) -> None:
 @pytest.mark.parametrize("channel", CHANNELS, ids=lambda channel: channel.name)
 def test_every_channel_says_what_it_is_for(channel: Channel[Any]) -> None:
     assert re.fullmatch(r"[A-Z].*[.?]", channel.summary)
+
+
+@pytest.mark.parametrize("channel", catalog.channels(), ids=lambda channel: channel.name)
+def test_every_event_and_command_says_who_may_publish_it(channel: Channel[Any]) -> None:
+    assert channel.owners
+    assert channel.kind == "event" or not channel.public
+
+
+@pytest.mark.parametrize("query", catalog.queries(), ids=lambda query: query.name)
+def test_every_query_says_who_asks_and_who_answers(query: Query[Any, Any]) -> None:
+    assert query.askers
+    assert query.answerers

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jurymast.errors import Rejected, Undecodable
-from jurymast.messages.channel import Channel, Message, Query
+from jurymast.messages.channel import EACH_SERVICE, Channel, Message, Query
 
 
 class Joined(Message, frozen=True, kw_only=True):
@@ -271,3 +271,30 @@ def test_a_question_cannot_be_taken_for_its_answer() -> None:
     assert query.ask.decode(asked, schema=query.ask.schema, subject="match.count") == SAMPLE
     with pytest.raises(Undecodable, match=r"carries match\.count, expected match\.count\.answer"):
         query.answer.decode(asked, schema=query.ask.schema, subject=query.answer.name)
+
+
+# -- owners ------------------------------------------------------------------------------------------------------------
+
+
+class Told(Message, frozen=True, kw_only=True):
+    service: str
+
+
+def test_owners_are_nobody_one_or_several() -> None:
+    assert JOINED.owners == ()
+    assert Channel("match.told", Joined, summary="s", owner="mirror").owners == ("mirror",)
+    assert Channel("match.told", Joined, summary="s", owner=("mirror", "bridge")).owners == ("mirror", "bridge")
+    query = Query("match.count", Joined, Joined, summary="s", asked_by="bridge", answered_by=("mirror", "bridge"))
+    assert (query.askers, query.answerers) == (("bridge",), ("mirror", "bridge"))
+
+
+def test_each_service_owns_only_what_carries_its_name() -> None:
+    assert Channel("match.told.{service}", Told, summary="s", owner=EACH_SERVICE).owners == (EACH_SERVICE,)
+    with pytest.raises(ValueError, match=r"match.told: that each service owns its part needs the key \{service\}"):
+        Channel("match.told", Told, summary="s", owner=EACH_SERVICE)
+
+
+def test_commands_are_not_public() -> None:
+    assert Channel("match.told", Joined, summary="s", public=True).public
+    with pytest.raises(ValueError, match=r"match.tell: only events are public"):
+        Channel("match.tell", Joined, summary="s", kind="command", public=True)

@@ -23,7 +23,7 @@ LETTER = dead.DeadLetter(
 SAMPLES: dict[str, Message] = {
     dead.DEAD.name: LETTER,
     dead.REPLAY.name: LETTER,
-    lease.LEASE.name: lease.LeaseHeld(lease="relay", holder="host-42-9f3c", renewed_ms=1_767_225_601_001),
+    lease.LEASE.name: lease.LeaseHeld(service="mirror", lease="relay", holder="host-42-9f3c", renewed_ms=1_767_225_601_001),
     service.STARTED.name: service.ServiceStarted(
         service="bridge", instance="host-7-01ab", version="1.2.3", started_ms=1_767_225_602_002
     ),

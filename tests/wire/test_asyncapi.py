@@ -47,6 +47,8 @@ def test_every_channel_is_there_with_its_subject_and_stream(published: dict[str,
         described = published["channels"][channel.name]
         assert described["address"] == channel.template
         assert described["x-jurymast-stream"] == TABLE.stream_for(channel).name
+        assert described["x-jurymast-owners"] == list(channel.owners)
+        assert (described["x-jurymast-kind"], described["x-jurymast-public"]) == (channel.kind, channel.public)
         assert f"send.{channel.name}" in published["operations"]
     assert published["channels"].keys() == wire_channels().keys()
 

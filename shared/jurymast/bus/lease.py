@@ -31,6 +31,9 @@ WRONG_LAST_SEQUENCE = 10071
 WRITE_IN_FLIGHT = 10164
 """Another guarded write of this subject is under way on a cluster: not an answer."""
 
+RELEASED_TTL_S = 1
+"""The least that the server takes."""
+
 SELF_FENCE = 0.7
 """A leader stops this far into its lease, counted from before the request that renewed it: well before the server forgets it."""
 
@@ -52,7 +55,7 @@ class Lease:
         self._until_s = 0.0
         self._changed = asyncio.Condition()
         self._stream = bus.table.stream_for(channel).name
-        self._subject = channel.subject(self._message())
+        self._subject = channel.subject(self._message(holder))
 
     @property
     def held(self) -> bool:
@@ -93,7 +96,7 @@ class Lease:
         was_held = self.held
         started_s = clock.uptime_s()
         try:
-            self.token = await self._put(self.token if was_held else await self._last())
+            self.token = await self._put(self.token if was_held else await self._free())
             self._until_s = started_s + SELF_FENCE * self._ttl_s
         except APIError as error:
             if error.err_code == WRONG_LAST_SEQUENCE:
@@ -106,26 +109,34 @@ class Lease:
         return self.held
 
     async def _put(self, expected: int) -> int:
-        if expected < 0:  # Somebody else holds it.
-            return 0
-        headers = {EXPECT_HEADER: str(expected), TTL_HEADER: f"{self._ttl_s}s", SCHEMA_HEADER: self._channel.schema}
-        payload = self._channel.encode(self._message())
+        return 0 if expected < 0 else await self._replace(expected, self._message(self._holder), self._ttl_s)
+
+    async def _replace(self, expected: int, message: LeaseHeld, ttl_s: int) -> int:
+        headers = {EXPECT_HEADER: str(expected), TTL_HEADER: f"{ttl_s}s", SCHEMA_HEADER: self._channel.schema}
+        payload = self._channel.encode(message)
         ack = await self._bus.js.publish(self._subject, payload, timeout=self._ttl_s / 4, headers=headers)
         return ack.seq
 
-    async def _last(self) -> int:
-        """0 when nobody holds the lease, its sequence when this very holder does (an ambiguous renewal that landed), else -1."""
+    async def _free(self) -> int:
+        """What to expect when taking it: 0 when there is none, -1 when somebody else holds it, its sequence when it was given
+        back or is this very holder's (an ambiguous renewal that landed)."""
+        sequence, holder = await self._last()
+        return sequence if holder in ("", self._holder) else -1
+
+    async def _last(self) -> tuple[int, str]:
+        """Sequence and holder; 0 and nobody when there is none."""
         try:  # From the leader, never a direct get.
             raw = await self._bus.js.get_last_msg(self._stream, self._subject)
         except NotFoundError:
-            return 0
+            return 0, ""
         held = self._channel.decode(raw.data or b"", schema=(raw.headers or {}).get(SCHEMA_HEADER), subject=self._subject)
-        return raw.seq or 0 if held.holder == self._holder else -1
+        return raw.seq or 0, held.holder
 
     async def _lost_race(self) -> None:
         """Either another holder was faster, or an earlier renewal of ours landed although its answer was lost."""
         try:
-            self.token = max(await self._last(), 0)
+            sequence, holder = await self._last()
+            self.token = sequence if holder == self._holder else 0
         except NATS_FAILURE as error:
             log.warning("lease %s: cannot read it back: %s", self.name, explain(error))
         if self.token == 0:
@@ -135,8 +146,10 @@ class Lease:
         if not self.held:
             return
         token, self.token = self.token, 0
-        try:  # By sequence: a successor's message is never touched.
-            await self._bus.js.delete_msg(self._stream, token)
+        # Replaced by compare-and-set, so that a successor's is never touched. Deleting it would take the right to delete anything
+        # in that stream.
+        try:
+            await self._replace(token, self._message(holder=""), RELEASED_TTL_S)
         except NATS_FAILURE as error:
             log.warning("lease %s: could not be given back, it expires by itself: %s", self.name, explain(error))
         await self._tell(was_held=True)
@@ -158,5 +171,5 @@ class Lease:
                 except TimeoutError:
                     continue
 
-    def _message(self) -> LeaseHeld:
-        return LeaseHeld(lease=self.name, holder=self._holder, renewed_ms=clock.now_ms())
+    def _message(self, holder: str) -> LeaseHeld:
+        return LeaseHeld(service=self._bus.service, lease=self.name, holder=holder, renewed_ms=clock.now_ms())

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
 from jurymast.errors import Rejected, Undecodable
 
 SCHEMA_HEADER = "Jurymast-Schema"
+
+OPERATOR = "operator"
+"""The role of whoever runs `jurymast` commands; all other owners are services."""
+
+EACH_SERVICE = "{service}"
+"""Owner of a subject with the key `service`: each service publishes there under its own name, and nobody in another's."""
+
+Kind = Literal["event", "command"]
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 _NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*")
@@ -31,13 +39,31 @@ class Channel(Generic[M]):
     `template` is literal tokens first, then keys, for example `match.joined.{match}`. Keys are read from the payload's fields
     of the same names, so that a subject and its payload cannot disagree. `version` grows with every change of the payload;
     `reader` is the oldest reader that may safely ignore what was added since, and stays where an addition can be ignored.
+
+    Only an `owner` may publish here, on a server that enforces it (`permissions.py`): one service, several, or `EACH_SERVICE`.
+    An event tells what has happened to whoever listens, a command asks its consumer for something. Events that are `public` are
+    also for consumers outside.
     """
 
-    def __init__(self, template: str, payload: type[M], *, summary: str, version: int = 1, reader: int = 1) -> None:
+    def __init__(
+        self,
+        template: str,
+        payload: type[M],
+        *,
+        summary: str,
+        owner: str | tuple[str, ...] = (),
+        kind: Kind = "event",
+        public: bool = False,
+        version: int = 1,
+        reader: int = 1,
+    ) -> None:
         tokens = template.split(".")
         self.template = template
         self.payload = payload
         self.summary = summary
+        self.owners = _names(owner)
+        self.kind = kind
+        self.public = public
         self.version = version
         self.reader = reader
         self.keys = tuple(token[1:-1] for token in tokens if token.startswith("{"))
@@ -50,6 +76,10 @@ class Channel(Generic[M]):
             raise ValueError(f"{template}: lower-case tokens first, keys last, and 1 <= reader <= version")
         if missing := set(self.keys) - set(payload.__struct_fields__):
             raise ValueError(f"{template}: {payload.__name__} has no field {', '.join(sorted(missing))}")
+        if EACH_SERVICE in self.owners and "service" not in self.keys:
+            raise ValueError(f"{template}: that each service owns its part needs the key {EACH_SERVICE}")
+        if public and kind != "event":
+            raise ValueError(f"{template}: only events are public")
 
     def __repr__(self) -> str:
         return f"<Channel {self.template} {self.schema}>"
@@ -87,11 +117,27 @@ class Channel(Generic[M]):
 class Query(Generic[M, R]):
     """A question and its answer, both typed. Asked with a deadline, answered by whoever is there; nothing is stored."""
 
-    def __init__(self, name: str, ask: type[M], answer: type[R], *, summary: str, version: int = 1) -> None:
+    def __init__(
+        self,
+        name: str,
+        ask: type[M],
+        answer: type[R],
+        *,
+        summary: str,
+        asked_by: str | tuple[str, ...] = (),
+        answered_by: str | tuple[str, ...] = (),
+        version: int = 1,
+    ) -> None:
         self.name = name
         self.summary = summary
+        self.askers = _names(asked_by)
+        self.answerers = _names(answered_by)
         self.ask = Channel(name, ask, summary=summary, version=version)
         self.answer = Channel(f"{name}.answer", answer, summary=f"Answer to {name}.", version=version)
+
+
+def _names(one_or_more: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (one_or_more,) if isinstance(one_or_more, str) else one_or_more
 
 
 @lru_cache(maxsize=1024)

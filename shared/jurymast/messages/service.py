@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jurymast.messages.channel import Channel, Message, Query
+from jurymast.messages.channel import EACH_SERVICE, OPERATOR, Channel, Message, Query
 
 
 class ServiceStarted(Message, frozen=True, kw_only=True):
@@ -40,6 +40,25 @@ class ServiceStatus(Message, frozen=True, kw_only=True):
     http_port: int
 
 
-STARTED = Channel("service.started.{service}", ServiceStarted, summary="An instance is ready for work.")
-STOPPED = Channel("service.stopped.{service}", ServiceStopped, summary="An instance has drained and is about to exit.")
-STATUS = Query("service.status", StatusAsked, ServiceStatus, summary="Who is there, and is it ready?")
+STARTED = Channel(
+    "service.started.{service}",
+    ServiceStarted,
+    summary="An instance is ready for work.",
+    owner=EACH_SERVICE,
+    public=True,
+)
+STOPPED = Channel(
+    "service.stopped.{service}",
+    ServiceStopped,
+    summary="An instance has drained and is about to exit.",
+    owner=EACH_SERVICE,
+    public=True,
+)
+STATUS = Query(
+    "service.status",
+    StatusAsked,
+    ServiceStatus,
+    summary="Who is there, and is it ready?",
+    asked_by=OPERATOR,
+    answered_by=EACH_SERVICE,
+)
