@@ -91,7 +91,7 @@ async def _met(
             await latencies.complete.wait()
         return latencies.percentiles()
 
-    return await interleaved(scale.rounds, partial(offer, "bus", ours), partial(offer, "raw", raw))
+    return await interleaved(scale.offers, partial(offer, "bus", ours), partial(offer, "raw", raw))
 
 
 class Sender:

@@ -49,7 +49,7 @@ async def measure(scale: Scale) -> AsyncIterator[Figure]:
     batch = Goal("ratio", "least", 0.7)
     single = Goal("ratio", "least", 0.65)
     async with bench_server() as server:
-        drain = partial(_drained, server, scale.rounds)
+        drain = partial(_drained, server, scale.drains)
         pairs = await drain(scale.batched, our_batch, raw_fetch(BATCH))
         yield compared(f"batches of {BATCH} / raw fetch and ack", "msg/s", pairs, batch)
         pairs = await drain(scale.one_by_one, our_single(1), bare_faststream(1))
