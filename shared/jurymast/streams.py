@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import Any, Literal
 
 from jurymast.errors import Misconfigured
-from jurymast.messages import dead, lease, service
+from jurymast.messages import dead, health, lease, service
 from jurymast.messages.channel import AnyChannel
 from jurymast.subjects import covers, overlap
 
@@ -304,8 +304,32 @@ SERVICES = Stream(
     max_bytes=64 * MIB,
     max_age_s=30 * DAY_S,
 )
+HEALTH = Stream(
+    name="HEALTH",
+    subjects=(health.PROVIDER_CHANGED.wildcard, health.CHAIN_CHANGED.wildcard),
+    summary="What changed about chains and their providers, as each monitor sees it.",
+    max_bytes=256 * MIB,
+    max_age_s=30 * DAY_S,
+)
+OBSERVATIONS = Stream(
+    name="OBSERVATIONS",
+    subjects=(health.OBSERVED.wildcard,),
+    summary="The last signed observation of each observer about each chain.",
+    max_bytes=64 * MIB,
+    max_age_s=DAY_S,
+    max_messages_per_subject=1,
+)
+CERTIFICATES = Stream(
+    name="CERTIFICATES",
+    subjects=(health.CERTIFIED.wildcard,),
+    summary="Every halt and recovery that was certified. Of each chain they alternate: a compare-and-set sees to it.",
+    max_bytes=256 * MIB,
+    discard="new",
+    deny_delete=True,
+    deny_purge=True,
+)
 
-TABLE = Table(streams=(DEAD, REPLAYS, ADVISORIES, LEASES, SERVICES))
+TABLE = Table(streams=(DEAD, REPLAYS, ADVISORIES, LEASES, SERVICES, HEALTH, OBSERVATIONS, CERTIFICATES))
 
 
 def _nanoseconds(seconds: float) -> int:

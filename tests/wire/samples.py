@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jurymast.messages import dead, lease, service
+from jurymast.messages import dead, health, lease, service
 from jurymast.messages.catalog import channels, queries
 from jurymast.messages.channel import AnyChannel, Message
 
@@ -20,9 +20,121 @@ LETTER = dead.DeadLetter(
     payload=b"\x81\xa5match\xa2A7\x00\xff",
 )
 
+POLICY = health.Policy(
+    application=b"\xa5" * 32,
+    chain="solana",
+    family="evm",
+    chain_id="5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d",
+    observers=("0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf", "0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF"),
+    threshold=2,
+    quorum=3,
+    window_ms=30_000,
+    interval_ms=2_001,
+    timeout_ms=2_002,
+    max_skew_ms=10_003,
+    max_age_ms=60_004,
+    slot_ms=400,
+    speed_percent=51,
+    lag_blocks=11,
+    finality_blocks=152,
+    drift_ms=60_005,
+    slow_ms=503,
+)
+
+OBSERVATION = health.Observation(
+    chain="solana",
+    chain_id="mainnet",
+    kind="recovery",
+    observer="0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf",
+    policy_hash=b"\x01" * 32,
+    from_ms=1_767_225_570_000,
+    to_ms=1_767_225_600_001,
+    head_first=377_000_000,
+    head_last=377_000_075,
+    finalized_first=376_999_968,
+    finalized_last=377_000_043,
+    clock_ms=1_767_225_599_000,
+    highest_head=377_000_077,
+    halt_id=b"\x02" * 32,
+    halt_head=376_999_900,
+    evidence=(
+        health.Evidence(
+            provider="acme-1",
+            operator="acme",
+            answers=15,
+            failures=2,
+            longest_gap_ms=4_000,
+            head_first=377_000_001,
+            head_last=377_000_076,
+            head_highest=377_000_078,
+            tip_highest=377_000_079,
+            finalized_first=376_999_969,
+            finalized_last=377_000_044,
+            clock_ms=1_767_225_599_001,
+            read_ms=1_767_225_600_002,
+            trouble="timeout: no answer within 2 s",
+        ),
+    ),
+    signature=b"\x03" * 65,
+)
+
 SAMPLES: dict[str, Message] = {
     dead.DEAD.name: LETTER,
     dead.REPLAY.name: LETTER,
+    health.PROVIDER_CHANGED.name: health.ProviderChanged(
+        chain="solana",
+        provider="acme-1",
+        operator="acme",
+        monitor="host-3-51cd",
+        was_healthy=True,
+        healthy=False,
+        reason="timeout: no answer within 2 s",
+        score=490,
+        changed_ms=1_767_225_605_005,
+    ),
+    health.CHAIN_CHANGED.name: health.ChainChanged(
+        chain="arbitrum",
+        monitor="host-3-51ce",
+        was="degraded",
+        verdict="halted",
+        reason="no new block for 30 s, say 3 operators",
+        head=412_000_000,
+        finalized=411_990_000,
+        changed_ms=1_767_225_606_006,
+    ),
+    health.OBSERVED.name: OBSERVATION,
+    health.CERTIFIED.name: health.Certificate(chain="solana", kind="halt", policy=POLICY, observations=(OBSERVATION,)),
+    health.SNAPSHOT.ask.name: health.SnapshotAsked(chain="solana"),
+    health.SNAPSHOT.answer.name: health.Snapshot(
+        monitor="host-4-77aa",
+        observer="0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF",
+        taken_ms=1_767_225_607_007,
+        chains=(
+            health.ChainHealth(
+                chain="solana",
+                verdict="degraded",
+                reason="the chain's clock is 1800 s behind",
+                since_ms=1_767_225_600_700,
+                head=377_000_080,
+                finalized=377_000_048,
+                behind_ms=1_800_000,
+                certified="recovery 12",
+                providers=(
+                    health.ProviderHealth(
+                        provider="bolt-1",
+                        operator="bolt",
+                        healthy=True,
+                        score=987,
+                        reason="answers",
+                        since_ms=1_767_225_600_800,
+                        latency_ms=83,
+                        head=377_000_081,
+                        finalized=377_000_049,
+                    ),
+                ),
+            ),
+        ),
+    ),
     lease.LEASE.name: lease.LeaseHeld(service="mirror", lease="relay", holder="host-42-9f3c", renewed_ms=1_767_225_601_001),
     service.STARTED.name: service.ServiceStarted(
         service="bridge", instance="host-7-01ab", version="1.2.3", started_ms=1_767_225_602_002
