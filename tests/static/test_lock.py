@@ -21,10 +21,7 @@ from tests.static.tools import ROOT
 _LINE = re.compile(
     r"(?P<name>[a-z0-9-]+)==(?P<version>[^ ;]+)(?: ; (?P<marker>[^\\]+))? \\\n(?P<hashes>(?: {4}--hash=\S+(?: \\)?\n)+)"
 )
-MAKE = (
-    "uv pip compile pyproject.toml --universal --all-extras --group dev --generate-hashes --no-header --no-annotate "
-    "-o requirements.lock"
-)
+MAKE = "deploy/lock.sh"
 _HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 
@@ -36,7 +33,17 @@ class Pin(NamedTuple):
 
 @pytest.fixture(scope="module")
 def lock() -> dict[str, Pin]:
-    text = (ROOT / "requirements.lock").read_text(encoding="ascii")
+    return _read("requirements.lock")
+
+
+@pytest.fixture(scope="module")
+def runtime() -> dict[str, Pin]:
+    """What the container image holds."""
+    return _read("requirements-runtime.lock")
+
+
+def _read(name: str) -> dict[str, Pin]:
+    text = (ROOT / name).read_text(encoding="ascii")
     assert _LINE.sub("", text) == "", "nothing but pinned and hashed requirements"
     return {
         line["name"]: Pin(
@@ -61,9 +68,14 @@ def _chosen() -> list[Requirement]:
     return [Requirement(text) for text in listed]
 
 
-def _needed() -> Iterator[Requirement]:
-    """Every requirement of the environment, from the project's own to the last indirect one."""
-    waiting, seen = _chosen(), set()
+def _chosen_for_the_image() -> list[Requirement]:
+    project = _project()["project"]
+    return [Requirement(text) for text in (*project["dependencies"], *project["optional-dependencies"]["otel"])]
+
+
+def _needed(chosen: list[Requirement]) -> Iterator[Requirement]:
+    """Every requirement of these, from themselves to the last indirect one."""
+    waiting, seen = list(chosen), set()
     while waiting:
         requirement = waiting.pop()
         yield requirement
@@ -100,7 +112,7 @@ def _installed(name: str) -> str | None:
 def test_what_the_locked_packages_need_is_locked_too(lock: dict[str, Pin]) -> None:
     missing = {
         f"{requirement}"
-        for requirement in _needed()
+        for requirement in _needed(_chosen())
         if (pin := lock.get(canonicalize_name(requirement.name))) is None
         or not requirement.specifier.contains(pin.version, prereleases=True)
     }
@@ -108,8 +120,17 @@ def test_what_the_locked_packages_need_is_locked_too(lock: dict[str, Pin]) -> No
 
 
 def test_nothing_is_locked_that_nobody_needs(lock: dict[str, Pin]) -> None:
-    needed = {canonicalize_name(requirement.name) for requirement in _needed()}
+    needed = {canonicalize_name(requirement.name) for requirement in _needed(_chosen())}
     assert {name for name, pin in lock.items() if pin.applies} - needed == set()
+
+
+def test_the_image_gets_what_runs_and_nothing_else(runtime: dict[str, Pin]) -> None:
+    needed = {canonicalize_name(requirement.name) for requirement in _needed(_chosen_for_the_image())}
+    assert {name for name, pin in runtime.items() if pin.applies} == needed, MAKE
+
+
+def test_the_image_gets_what_was_tested(lock: dict[str, Pin], runtime: dict[str, Pin]) -> None:
+    assert {name for name, pin in runtime.items() if lock.get(name) != pin} == set(), MAKE
 
 
 def test_every_pin_has_hashes(lock: dict[str, Pin]) -> None:

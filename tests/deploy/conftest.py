@@ -1,0 +1,96 @@
+"""The engine, the images, and one deployment for all tests of this tier; whatever they leave is an error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.debian import Unavailable
+from tests.deploy.engine import Engine, engine
+from tests.deploy.images import base_images
+from tests.deploy.stack import BUILD_S, Stack, building, certificates
+from tests.servers import ROOT
+
+FIGURES = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[FIGURES] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash[FIGURES]:
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def figures(pytestconfig: pytest.Config) -> list[str]:
+    """Lines for the end of the run."""
+    return pytestconfig.stash[FIGURES]
+
+
+@pytest.fixture(scope="session")
+def docker() -> Iterator[Engine]:
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(engine())
+        except Unavailable as error:
+            pytest.skip(str(error))
+        yield running
+
+
+@pytest.fixture(scope="session")
+def variables(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What an operator would write into .env: here, images under names of our own and a port that is free."""
+    try:
+        images = base_images(docker)
+    except Unavailable as error:
+        pytest.skip(str(error))
+    token = tmp_path_factory.mktemp("secrets") / "token"
+    token.write_text("not-to-be-seen\n")
+    token.chmod(0o644)
+    return {
+        **images,
+        "JURYMAST_IMAGE": "jurymast-test:local",
+        "JURYMAST_BUILD_CA": certificates(),
+        "JURYMAST_NATS_ADDRESS": "127.0.0.1:",
+        "TOKEN_FILE": str(token),
+    }
+
+
+@pytest.fixture(scope="session")
+def built(docker: Engine, variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory, figures: list[str]) -> Stack:
+    """A deployment whose images exist, and that was never started."""
+    stack = Stack(docker, (ROOT / "docker-compose.yml",), variables)
+    stack = Stack(docker, (*stack.files, building(stack, tmp_path_factory.mktemp("compose"))), variables, stack.name)
+    begun = time.monotonic()
+    stack.compose("build", "--quiet", within_s=BUILD_S)
+    figures.append(f"docker compose build: {time.monotonic() - begun:.1f} s")
+    return stack
+
+
+@pytest.fixture(scope="session")
+def started(built: Stack, figures: list[str]) -> Iterator[tuple[Stack, float]]:
+    """A running deployment with the echo service beside it, and how long it took to be healthy."""
+    running = Stack(built.engine, (*built.files, Path(__file__).parent / "echo.yml"), built.environment, built.name)
+    try:
+        seconds = running.up()
+        figures.append(f"docker compose up --wait: {seconds:.1f} s until everything is healthy")
+        yield running, seconds
+    finally:
+        running.down()
+    assert running.left() == ""
+
+
+@pytest.fixture
+def stack(started: tuple[Stack, float]) -> Stack:
+    return started[0]
+
+
+@pytest.fixture
+def seconds_up(started: tuple[Stack, float]) -> float:
+    return started[1]
