@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.debian import Unavailable
-from tests.deploy.engine import Engine, engine
+from tests.deploy.engine import Engine, engine, left
 from tests.deploy.images import base_images
 from tests.deploy.stack import BUILD_S, Stack, building, certificates
 from tests.servers import ROOT
@@ -41,6 +41,7 @@ def docker() -> Iterator[Engine]:
         except Unavailable as error:
             pytest.skip(str(error))
         yield running
+    assert left() == []
 
 
 @pytest.fixture(scope="session")

@@ -110,8 +110,10 @@ def _started() -> Iterator[Engine]:
         _end_leftover()
         # Sockets have short names, and the repository may have a long one.
         with tempfile.TemporaryDirectory(prefix="jurymast-engine-", ignore_cleanup_errors=True) as run:
+            (CACHE / "run").write_text(run)
             started = Engine(_environment(root, Path(run)), ours=True)
             with _daemon(started, Path(run)):
+                _clear(started)
                 yield started
 
 
@@ -188,6 +190,29 @@ def _end_leftover() -> None:
         if str(CACHE / "data") in process.cmdline():
             _end(process)
     _unmount(CACHE)
+    with suppress(OSError):
+        run = Path((CACHE / "run").read_text())
+        _unmount(run)
+        shutil.rmtree(run, ignore_errors=True)
+
+
+def _clear(started: Engine) -> None:
+    """Containers of a run that was killed would start again with the engine. Images and what they were built from stay."""
+    if containers := started.said("ps", "--all", "--quiet").split():
+        started.said("rm", "--force", "--volumes", *containers)
+    for kind in ("volume", "network"):
+        started.said(kind, "prune", "--force")
+    for volume in started.said("volume", "ls", "--quiet").split():  # Named ones are not pruned by every version.
+        started.said("volume", "rm", volume)
+
+
+def left() -> list[str]:
+    """What still runs or is mounted of an engine of ours."""
+    processes = psutil.process_iter(["cmdline"])
+    running = [
+        " ".join(process.info["cmdline"]) for process in processes if str(CACHE) in " ".join(process.info["cmdline"] or [])
+    ]
+    return running + [mount for mount in _mounts() if Path(mount).is_relative_to(CACHE)]
 
 
 def _end(daemon: psutil.Process | None) -> None:
@@ -204,7 +229,10 @@ def _end(daemon: psutil.Process | None) -> None:
 
 
 def _unmount(*directories: Path) -> None:
-    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    for mount in reversed(mounts):
+    for mount in reversed(_mounts()):
         if any(Path(mount).is_relative_to(directory) for directory in directories):
             subprocess.run(["umount", "--lazy", mount], capture_output=True, timeout=ANSWER_S, check=False)
+
+
+def _mounts() -> list[str]:
+    return [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
