@@ -28,6 +28,7 @@ CACHE = ROOT / ".engine"
 """Packages and images, kept between runs as .venv is; everything else is gone when a run has ended."""
 ANSWER_S, START_S, STOP_S = 10, 30, 40
 POLL_S = 0.1
+TIMED_OUT = 124
 BRIDGES_FILTERED = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 
 
@@ -38,15 +39,11 @@ class Engine:
     ours: bool
 
     def docker(self, *arguments: str, within_s: float = 60, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["docker", *arguments],
-            cwd=ROOT,
-            env={**self.environment, **environment},
-            capture_output=True,
-            text=True,
-            timeout=within_s,
-            check=False,
-        )
+        command, variables = ["docker", *arguments], {**self.environment, **environment}
+        try:
+            return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=within_s, check=False)
+        except subprocess.TimeoutExpired:
+            return subprocess.CompletedProcess(command, TIMED_OUT, "", f"did not end within {within_s:g} s")
 
     def said(self, *arguments: str, within_s: float = 60, **environment: str) -> str:
         """What a command that must succeed writes."""
@@ -66,7 +63,7 @@ def engine() -> Iterator[Engine]:
 
 
 def _answers(candidate: Engine) -> bool:
-    with suppress(OSError, subprocess.TimeoutExpired):
+    with suppress(OSError):  # No such program.
         return candidate.docker("version", "--format", "{{.Server.Version}}", within_s=ANSWER_S).returncode == 0
     return False
 
@@ -197,10 +194,10 @@ def _end_leftover() -> None:
 
 
 def _clear(started: Engine) -> None:
-    """Containers of a run that was killed would start again with the engine. Images and what they were built from stay."""
+    """Containers of a run that was killed would start again with the engine. Tagged images and what builds left in the cache stay."""
     if containers := started.said("ps", "--all", "--quiet").split():
         started.said("rm", "--force", "--volumes", *containers)
-    for kind in ("volume", "network"):
+    for kind in ("volume", "network", "image"):
         started.said(kind, "prune", "--force")
     for volume in started.said("volume", "ls", "--quiet").split():  # Named ones are not pruned by every version.
         started.said("volume", "rm", volume)
