@@ -194,7 +194,7 @@ def _end_leftover() -> None:
 
 
 def _clear(started: Engine) -> None:
-    """Containers of a run that was killed would start again with the engine. Tagged images and what builds left in the cache stay."""
+    """Containers of a run that was killed would start again with the engine. Tagged images and the cache of builds stay."""
     if containers := started.said("ps", "--all", "--quiet").split():
         started.said("rm", "--force", "--volumes", *containers)
     for kind in ("volume", "network", "image"):
