@@ -21,8 +21,13 @@ import nats
 from nats.aio.client import Client
 
 from jurymast.bus import Bus
+from jurymast.cli.keys import KeyDirectory
+from jurymast.credentials import tls_context
+from jurymast.messages.channel import OPERATOR
+from jurymast.nats_conf import Server, Tls, nats_conf
+from jurymast.permissions import PROVISIONER, Access, inbox
 from jurymast.provision import provision
-from jurymast.settings import Settings
+from jurymast.settings import Secret, Settings
 from jurymast.streams import Table
 from jurymast.telemetry import Metrics, Tracer
 
@@ -88,16 +93,45 @@ class Process:
 
 
 class NatsServer:
-    """A nats-server with JetStream that can be frozen, killed and started again on the same port and store."""
+    """A nats-server with JetStream that can be frozen, killed and started again on the same port and store.
 
-    def __init__(self, directory: Path, *, port: int = 0, sync: str = "10s") -> None:
+    Open to everybody, or with `access` locked down as a deployment is: then each role has its seed in `keys`.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        port: int = 0,
+        sync: str = "10s",
+        access: Access | None = None,
+        tls: Tls | None = None,
+        ca: str = "",
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.port = port or free_port()
-        self.url = f"nats://127.0.0.1:{self.port}"
+        self.url = f"{'tls' if tls else 'nats'}://127.0.0.1:{self.port}"
+        self.ca = ca
         self._directory = directory
-        config = f'listen: "127.0.0.1:{self.port}"\njetstream {{ store_dir: "{directory}", sync_interval: {sync} }}\n'
-        (directory / "nats.conf").write_text(config)
+        self.keys: KeyDirectory | None = None
         self.process: Process | None = None
+        if access is None:
+            config = f'listen: "127.0.0.1:{self.port}"\njetstream {{ store_dir: "{directory}", sync_interval: {sync} }}\n'
+        else:
+            self.keys = KeyDirectory(directory / "keys")
+            self.keys.make(access.roles)
+            websocket, monitor = free_port(), free_port()
+            self.websocket_url = f"{'wss' if tls else 'ws'}://127.0.0.1:{websocket}"
+            addresses = Server(
+                listen=f"127.0.0.1:{self.port}",
+                monitor=f"127.0.0.1:{monitor}",
+                websocket=f"127.0.0.1:{websocket}",
+                store=str(directory),
+                tls=tls,
+            )
+            config = nats_conf(addresses, access, self.keys.public_keys(access.roles))
+            config = config.replace("sync_interval: always", f"sync_interval: {sync}")
+        (directory / "nats.conf").write_text(config)
 
     async def start(self) -> None:
         binary = Path(sys.executable).parent / "nats-server"
@@ -123,25 +157,41 @@ class NatsServer:
         if self.process is not None:
             self.process.end()
 
+    def login(self, role: str) -> dict[str, Any]:
+        """What nats-py needs to come in as this role."""
+        options: dict[str, Any] = {"inbox_prefix": inbox(role).encode()}
+        if self.keys is not None:
+            options["nkeys_seed_str"] = self.keys.seed(role)
+        if (context := tls_context(self.url, self.ca)) is not None:
+            options |= {"tls": context, "tls_handshake_first": True}
+        return options
+
     @asynccontextmanager
-    async def client(self) -> AsyncIterator[Client]:
-        nc = await nats.connect(self.url, allow_reconnect=False)
+    async def client(self, role: str = OPERATOR, **options: Any) -> AsyncIterator[Client]:
+        nc = await nats.connect(self.url, allow_reconnect=False, **self.login(role), **options)
         try:
             yield nc
         finally:
             await nc.close()
 
+    def settings(self, role: str) -> dict[str, str]:
+        """The same for a service of ours, as environment."""
+        settings = {"JURYMAST_NATS_URL": self.url, "JURYMAST_NATS_CA": self.ca}
+        return settings | ({"JURYMAST_NATS_SEED_FILE": str(self.keys.file(role))} if self.keys else {})
+
     async def provision(self, table: Table) -> list[str]:
-        async with self.client() as nc:
+        async with self.client(PROVISIONER) as nc:
             return await provision(nc, table, replicas=1)
 
 
 @asynccontextmanager
-async def running_bus(url: str, table: Table, *, service: str = "echo", drain_s: float = 5.0) -> AsyncIterator[Bus]:
+async def running_bus(
+    url: str, table: Table, *, service: str = "echo", drain_s: float = 5.0, seed: str = "", ca: str = ""
+) -> AsyncIterator[Bus]:
     """A connected bus in this process; call `consume` after registering handlers. A fatal error fails the test."""
     ended: list[str] = []
     bus = Bus(
-        Settings(nats_url=url, drain_s=drain_s),
+        Settings(nats_url=url, drain_s=drain_s, nats_seed=Secret(seed), nats_ca=ca),
         service=service,
         table=table,
         metrics=Metrics(),

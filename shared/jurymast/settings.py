@@ -35,7 +35,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Base of every service's settings: what the frame itself needs."""
 
     nats_url: str = "nats://127.0.0.1:4222"
-    """Comma-separated for a cluster."""
+    """Comma-separated for a cluster; tls:// for a server with a certificate."""
+    nats_seed: Secret = Secret("")
+    """The nkey seed of this service, where the server asks for one."""
+    nats_ca: str = ""
+    """File with the certificate of the CA that NATS's certificate is from; the system's own when empty."""
     http_host: str = "127.0.0.1"
     http_port: Port = 0
     """For the health endpoints; 0 takes a free one."""

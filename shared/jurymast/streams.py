@@ -26,6 +26,10 @@ MAX_MESSAGE_BYTES = 512 * KIB
 
 ADVISORY = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"
 
+STORED = "stored"
+"""Streams that republish repeat what they have stored under this prefix, with its sequence in a header. Consumers outside read it
+there: whoever listens to the subject itself also hears what the stream then refuses."""
+
 Config = dict[str, Any]
 
 
@@ -86,6 +90,8 @@ class Stream:
     allow_rollup: bool = False
     deny_delete: bool = False
     deny_purge: bool = False
+    republish: bool = False
+    """For streams with public events."""
     consumers: tuple[Consumer, ...] = ()
 
     def config(self, max_replicas: int) -> Config:
@@ -111,6 +117,7 @@ class Stream:
             "allow_rollup_hdrs": self.allow_rollup,
             "deny_delete": self.deny_delete,
             "deny_purge": self.deny_purge,
+            "republish": {"src": ">", "dest": f"{STORED}.>"} if self.republish else None,
         }
 
     def takes(self, subject: str) -> bool:
@@ -239,6 +246,8 @@ def _mistakes(streams: Sequence[Stream]) -> Iterator[str]:
         if overlap(one[1], two[1]):
             yield f"{one[0]} and {two[0]} both take subjects of {one[1]} and {two[1]}"
     for stream in streams:
+        if any(overlap(subject, f"{STORED}.>") for subject in stream.subjects):
+            yield f"{stream.name}: what others have stored cannot be stored again ({STORED}.>)"
         for consumer in stream.consumers:
             if outside := [s for s in consumer.subjects if not stream.takes(s)]:
                 yield f"{consumer.name}: {stream.name} does not take {', '.join(outside)}"
@@ -303,6 +312,7 @@ SERVICES = Stream(
     summary="Which instance started and stopped when.",
     max_bytes=64 * MIB,
     max_age_s=30 * DAY_S,
+    republish=True,
 )
 HEALTH = Stream(
     name="HEALTH",
@@ -310,6 +320,7 @@ HEALTH = Stream(
     summary="What changed about chains and their providers, as each monitor sees it.",
     max_bytes=256 * MIB,
     max_age_s=30 * DAY_S,
+    republish=True,
 )
 OBSERVATIONS = Stream(
     name="OBSERVATIONS",
@@ -327,6 +338,7 @@ CERTIFICATES = Stream(
     discard="new",
     deny_delete=True,
     deny_purge=True,
+    republish=True,
 )
 
 TABLE = Table(streams=(DEAD, REPLAYS, ADVISORIES, LEASES, SERVICES, HEALTH, OBSERVATIONS, CERTIFICATES))

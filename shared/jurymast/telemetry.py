@@ -100,6 +100,7 @@ class Metrics:
         self.handled = self._counter("messages_handled", "Messages by outcome: ok, retried, dead.", outcome)
         self.published = self._counter("messages_published", "Messages by outcome: ok, failed.", ["channel", "outcome"])
         self.bus_errors = self._counter("bus_errors", "Errors that the NATS client reported by itself.")
+        self.violations = self._counter("bus_permission_violations", "What the NATS server did not let this service do.")
         self.handle_seconds = Histogram(
             "jurymast_handle_seconds",
             "Time in the handler, of a message or a batch.",

@@ -10,6 +10,7 @@ ECHO = Stream(
     summary="Questions, answers and measurements.",
     max_bytes=512 * MIB,
     allow_message_ttl=True,
+    republish=True,
     consumers=(
         Consumer(
             name="echo-asked",

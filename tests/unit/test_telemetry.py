@@ -257,6 +257,7 @@ def test_what_dashboards_and_alerts_are_built_on() -> None:
         "jurymast_messages_handled": "counter",
         "jurymast_messages_published": "counter",
         "jurymast_bus_errors": "counter",
+        "jurymast_bus_permission_violations": "counter",
         "jurymast_handle_seconds": "histogram",
         "jurymast_consumer_backlog": "gauge",
         "jurymast_outbox_pending": "gauge",

@@ -27,6 +27,7 @@ from jurymast.errors import Misconfigured, Rejected, Transient, explain
 from jurymast.messages.channel import SCHEMA_HEADER, AnyChannel, Channel, M
 from jurymast.messages.dead import REPLAY
 from jurymast.nats_failure import NATS_FAILURE
+from jurymast.permissions import inbox
 from jurymast.settings import Settings
 from jurymast.streams import Table
 from jurymast.telemetry import Metrics, Tracer
@@ -39,6 +40,8 @@ PUBLISH_S = 10.0
 ATTEMPT_S = 2.0
 PAUSE_S = 0.1
 WATCH_S = 0.5
+FORBIDDEN = 1_000
+"""So many subjects are remembered, so that each is logged once."""
 
 Handler = Callable[[Delivery[M]], Awaitable[None]]
 
@@ -71,25 +74,44 @@ class Bus:
         self._tasks: list[asyncio.Task[None]] = []
         self._pulling: list[asyncio.Task[None]] = []
         self._published: dict[str, tuple[Any, Any]] = {}
+        self._forbidden: dict[str, float] = {}
+        self._connected_once = False
+        self._refusal = asyncio.Event()
         self.broker: NatsBroker = make_broker(
-            settings.nats_url,
+            settings,
+            service=service,
             name=name or service,
-            graceful_s=settings.drain_s,
             metrics=metrics,
             closed=self._closed,
             changed=self._changed,
+            refused=self._refused,
+            forbidden=self._forbid,
         )
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
     async def connect(self) -> None:
-        """Waits for a NATS server for as long as it takes; `trouble` says why meanwhile."""
+        """Waits for a NATS server for as long as it takes; `trouble` says why meanwhile. One that refuses us is left."""
         self.trouble = f"no NATS server answers at {self._settings.nats_url.rpartition('@')[2]}"
-        self.nc: Client = await self.broker.connect()
+        self.nc: Client = await self._connected()
         self.js: JetStreamContext = self.nc.jetstream(timeout=ATTEMPT_S)
         self.queries = Queries(self.nc, self.service, self._tracer)
         self.trouble = ""
+        self._connected_once = True
         self._task(self._cut_stuck_connections())
+
+    async def _connected(self) -> Client:
+        connecting = asyncio.ensure_future(self.broker.connect())
+        refused = asyncio.ensure_future(self._refusal.wait())
+        try:
+            await asyncio.wait({connecting, refused}, return_when=asyncio.FIRST_COMPLETED)
+            if not connecting.done():
+                raise Misconfigured(self.trouble)
+            return connecting.result()
+        finally:
+            connecting.cancel()
+            refused.cancel()
+            await asyncio.gather(connecting, refused, return_exceptions=True)
 
     async def consume(self) -> None:
         """Start every handler that was registered. From here on messages flow."""
@@ -135,6 +157,7 @@ class Bus:
             stream=JStream(stream, declare=False),
             pull_sub=PullSub(batch_size=concurrency, timeout=PULL_S),
             codec=MessagePackCodec(intake.reader),
+            inbox_prefix=f"{inbox(self.service)}.".encode(),  # FastStream does not take the connection's.
             no_reply=True,
         )(take)
 
@@ -171,7 +194,7 @@ class Bus:
         replays = Replays(self._graveyard, dict(self._intakes))
         self.on_batch(f"replays-{self.service}", REPLAY, handler=replays.handle, size=1)
         stream, advisories = self.table.consumer(f"advisories-{self.service}")
-        watch = CrashWatch(self._graveyard, self.js, self.table)
+        watch = CrashWatch(self._graveyard, self.nc, self.js, self.table)
         self._loops.append(PullLoop(stream.name, advisories.name, 10, watch.handle))
 
     async def check_consumers(self) -> None:
@@ -196,13 +219,14 @@ class Bus:
         ok, failed = self._publish_counters(headers[SCHEMA_HEADER].partition("/")[0])
         deadline = monotonic() + within_s
         while True:
+            started = monotonic()
             try:
                 if not self.nc.is_connected:  # Buffered, it would land after its caller gave up.
                     raise OutboundBufferLimitError
                 async with asyncio.timeout(ATTEMPT_S + 1):  # The client's own bound begins when the bytes are on their way.
                     ack = await self.js.publish(subject, payload, headers=headers, timeout=min(ATTEMPT_S, within_s))
             except NATS_FAILURE as error:
-                failure = self._publish_failure(subject, len(payload), error)
+                failure = self._publish_failure(subject, len(payload), error, since=started)
                 if isinstance(failure, Rejected) or monotonic() + PAUSE_S >= deadline:
                     failed.inc()
                     raise failure from error
@@ -224,7 +248,9 @@ class Bus:
             raise Transient(f"JetStream answers with an error: {reply.data.decode(errors='replace')[:200]}")
         return monotonic() - started
 
-    def _publish_failure(self, subject: str, size: int, error: BaseException) -> Transient | Rejected:
+    def _publish_failure(self, subject: str, size: int, error: BaseException, *, since: float) -> Transient | Rejected:
+        if self._forbidden.get(subject.lower(), 0) >= since:  # The client hears of it beside the publish, which only times out.
+            return Rejected(f"{subject}: NATS does not let {self.service} publish there: see who owns the channel")
         match error:
             case MaxPayloadError():
                 return Rejected(f"{subject}: a message of {size} bytes, the server takes {self.nc.max_payload}")
@@ -252,6 +278,19 @@ class Bus:
     def _changed(self, trouble: str) -> None:
         self.trouble = trouble
         log.info(trouble or "connected to NATS again")
+
+    def _refused(self, why: str) -> None:
+        self.trouble = why
+        self._refusal.set()
+        if self._connected_once:  # The next start will say the same, and that an operator must act.
+            self._fatal(why)
+
+    def _forbid(self, subject: str) -> None:
+        if subject not in self._forbidden:
+            log.error("NATS does not let %s use %s", self.service, subject, extra={"subject": subject})
+        if len(self._forbidden) >= FORBIDDEN:
+            self._forbidden.clear()
+        self._forbidden[subject] = monotonic()
 
     async def _closed(self) -> None:
         if not self._closing:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable, Callable
 
 from faststream.middlewares import AckPolicy
 from faststream.nats import NatsBroker
+from faststream.nats.security import NatsNKey, NatsSecurity
 from nats.aio.client import Client
 
-from jurymast.errors import explain
+from jurymast.credentials import public_key, refusal, tls_context
+from jurymast.errors import Misconfigured, explain
+from jurymast.permissions import inbox
+from jurymast.settings import Settings
 from jurymast.telemetry import Metrics
 
 log = logging.getLogger(__name__)
@@ -26,16 +31,34 @@ CONNECT_TIMEOUT_S = 2
 RECONNECT_WAIT_S = 0.25
 
 
+_VIOLATION = re.compile(r'permissions violation for (?P<what>publish|subscription) to "(?P<subject>[^"]+)"', re.IGNORECASE)
+
+
+def security(settings: Settings) -> NatsSecurity | None:
+    context = tls_context(settings.nats_url, settings.nats_ca)
+    first = context is not None  # Or whoever sits in between could say that the server has no TLS, and would be believed.
+    if not settings.nats_seed:
+        return NatsSecurity(ssl_context=context, tls_handshake_first=first) if context else None
+    try:
+        public_key(settings.nats_seed)
+    except Misconfigured as error:
+        raise Misconfigured(f"JURYMAST_NATS_SEED: {error}") from None
+    return NatsNKey.from_seed(settings.nats_seed, ssl_context=context, tls_handshake_first=first)
+
+
 def make_broker(
-    url: str,
+    settings: Settings,
     *,
+    service: str,
     name: str,
-    graceful_s: float,
     metrics: Metrics,
     closed: Callable[[], Awaitable[None]],
     changed: Callable[[str], None],
+    refused: Callable[[str], None],
+    forbidden: Callable[[str], None],
 ) -> NatsBroker:
-    """A broker that reconnects for ever and never acknowledges by itself."""
+    """A broker that reconnects for ever and never acknowledges by itself. `refused` is called with the reason when the server
+    will not have us, `forbidden` with each subject that it does not let us use, in lower case."""
 
     said = ""
 
@@ -43,6 +66,11 @@ def make_broker(
         nonlocal said
         metrics.bus_errors.inc()
         text = explain(problem)
+        if why := refusal(problem, has_seed=bool(settings.nats_seed)):
+            refused(why)
+        elif violation := _VIOLATION.search(text):
+            metrics.violations.inc()
+            forbidden(violation["subject"])
         if text != said:  # While a server is away the same error comes several times a second.
             log.warning("the NATS client reports: %s", text)
         said = text
@@ -56,8 +84,10 @@ def make_broker(
         changed("")
 
     return NatsBroker(
-        url.split(","),
+        settings.nats_url.split(","),
         name=name,
+        security=security(settings),
+        inbox_prefix=inbox(service),
         connect_timeout=CONNECT_TIMEOUT_S,
         reconnect_time_wait=RECONNECT_WAIT_S,  # type: ignore[arg-type]  # The client sleeps this long; fractions are fine.
         max_reconnect_attempts=-1,  # With a limit, FastStream's pull loop freezes the event loop once it is reached.
@@ -68,7 +98,7 @@ def make_broker(
         disconnected_cb=disconnected,
         reconnected_cb=reconnected,
         closed_cb=closed,
-        graceful_timeout=graceful_s,
+        graceful_timeout=settings.drain_s,
         ack_policy=AckPolicy.MANUAL,
         apply_types=False,
         logger=None,

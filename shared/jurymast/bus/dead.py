@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
@@ -21,6 +22,8 @@ from jurymast.nats_failure import NATS_FAILURE
 from jurymast.streams import Consumer, Table, replay_consumer
 
 log = logging.getLogger(__name__)
+
+TERM_S = 2.0
 
 
 class Publisher(Protocol):
@@ -113,8 +116,9 @@ class Replays:
 class CrashWatch:
     """Buries messages that no attempt ever finished: the server gave up on them and told so in an advisory."""
 
-    def __init__(self, graveyard: Graveyard, js: JetStreamContext, table: Table) -> None:
+    def __init__(self, graveyard: Graveyard, nc: Client, js: JetStreamContext, table: Table) -> None:
         self._graveyard = graveyard
+        self._nc = nc
         self._js = js
         self._table = table
 
@@ -148,5 +152,7 @@ class CrashWatch:
             payload=lost.data or b"",
         )
         await self._graveyard.keep(letter)
-        if stream.retention == "workqueue":  # Nobody would ever take it out.
-            await self._js.delete_msg(advisory.stream, advisory.stream_seq)
+        if stream.retention == "workqueue":
+            # Nobody would ever take it out. Given up, not deleted: whoever may delete there may delete what is another's.
+            place = f"{advisory.stream}.{advisory.consumer}.{advisory.deliveries}.{advisory.stream_seq}.0.0.0"
+            await self._nc.request(f"$JS.ACK.{place}", b"+TERM", timeout=TERM_S)

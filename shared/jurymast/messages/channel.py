@@ -68,7 +68,7 @@ class Channel(Generic[M]):
         self.reader = reader
         self.keys = tuple(token[1:-1] for token in tokens if token.startswith("{"))
         self.name = ".".join(tokens[: len(tokens) - len(self.keys)])
-        self.wildcard = ".".join("*" if token.startswith("{") else token for token in tokens)
+        self.wildcard = self.wildcard_with()
         self.schema = f"{self.name}/{version}" if reader == version else f"{self.name}/{version};reader={reader}"
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder: msgspec.msgpack.Decoder[M] = msgspec.msgpack.Decoder(payload)
@@ -83,6 +83,10 @@ class Channel(Generic[M]):
 
     def __repr__(self) -> str:
         return f"<Channel {self.template} {self.schema}>"
+
+    def wildcard_with(self, **known: str) -> str:
+        """The pattern of all its subjects, or of those with a known key."""
+        return ".".join((self.name, *(known.get(key, "*") for key in self.keys)))
 
     def subject(self, message: M) -> str:
         """The subject this message belongs on."""

@@ -14,8 +14,12 @@ from jurymast.cli.commands.connect import with_nats
 from jurymast.errors import Misconfigured, Undecodable
 from jurymast.messages.catalog import channels
 from jurymast.messages.channel import SCHEMA_HEADER
+from jurymast.streams import STORED
 
 CHANNELS = {channel.name: channel for channel in channels()}
+
+MACHINERY = ("_INBOX", "_R_.", "$", f"{STORED}.")
+"""Answers, JetStream's own traffic, and repetitions of what was seen already."""
 
 
 @click.command()
@@ -31,7 +35,7 @@ async def tail(nc: Client, *, subject: str, count: int) -> None:
     click.echo(f"listening on {subject}", err=True)
     seen = 0
     async for raw in subscription.messages:
-        if raw.subject.startswith(("_INBOX.", "$")) and not subject.startswith(("_INBOX", "$")):
+        if raw.subject.startswith(MACHINERY) and not subject.startswith(MACHINERY):
             continue
         click.echo(line(raw))
         seen += 1

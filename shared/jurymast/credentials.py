@@ -1,0 +1,51 @@
+"""How a process proves to NATS who it is, and how it knows that it talks to NATS. Nothing here ever shows a seed."""
+
+from __future__ import annotations
+
+import re
+import ssl
+
+import nkeys  # type: ignore[import-untyped]  # It has no stubs.
+
+from jurymast.errors import Misconfigured, explain
+
+_SEED = re.compile(r"SU[A-Z2-7]{56}")
+_AUTHORIZATION = "authorization violation"
+
+
+def public_key(seed: str) -> str:
+    """Of a user's seed; `Misconfigured` for anything else."""
+    if not _SEED.fullmatch(seed):
+        raise Misconfigured(f"not an nkey seed of a user (58 letters and digits that begin with SU), but {len(seed)} characters")
+    try:
+        prefix, raw = nkeys.decode_seed(bytearray(seed.encode()))
+        intact = nkeys.encode_seed(bytes(raw), prefix).decode() == seed
+    except (nkeys.NkeysError, ValueError):
+        intact = False
+    if not intact:  # The library leaves the checksum alone; the server would only say that it does not know the key.
+        raise Misconfigured("an nkey seed with a wrong checksum: it was cut or mistyped")
+    key: bytes = nkeys.from_seed(bytearray(seed.encode())).public_key
+    return key.decode()
+
+
+def tls_context(urls: str, ca: str) -> ssl.SSLContext | None:
+    """For a URL with tls://, or when a CA is given; then there is no talking without TLS."""
+    if not ca and "tls://" not in urls:
+        return None
+    try:
+        return ssl.create_default_context(cafile=ca or None)
+    except OSError as error:
+        raise Misconfigured(f"JURYMAST_NATS_CA: cannot read certificates from {ca}: {error.strerror or explain(error)}") from None
+
+
+def refusal(error: BaseException, *, has_seed: bool) -> str:
+    """Why connecting again would not help: the server does not take us, or we do not take the server. Empty if it may."""
+    if _AUTHORIZATION in explain(error).lower():
+        what = "does not know the key that JURYMAST_NATS_SEED stands for" if has_seed else "asks for a key, and there is none"
+        return f"NATS {what}: set JURYMAST_NATS_SEED_FILE to what `jurymast keys init` made together with its nats.conf"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = error.verify_message or explain(error)
+        return f"the certificate of NATS is not trusted ({why}): set JURYMAST_NATS_CA to the file of its CA"
+    if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
+        return "NATS does not speak TLS there: use nats:// and no JURYMAST_NATS_CA, or give the server a certificate"
+    return ""

@@ -1,0 +1,171 @@
+"""Who may publish and subscribe what, derived from the stream table and the owners that stand beside the messages. Pure.
+
+Permissions alone would not hold: nobody checks the reply subject of a request, and the server publishes its answer there in its
+own name. Whoever may ask JetStream anything could have it write to any subject of the same account. So each service also has an
+account of its own, and what it may ask of the mesh crosses over one subject at a time, with the reply translated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+from jurymast.errors import Misconfigured
+from jurymast.messages.channel import EACH_SERVICE, OPERATOR, AnyChannel, Query
+from jurymast.messages.lease import LeaseHeld
+from jurymast.streams import ADVISORIES, DEAD, STORED, Stream, Table
+
+PROVISIONER = "provisioner"
+"""Brings a server to the stream table, and can do nothing else."""
+
+EXTERNAL = "external"
+"""Consumers outside: they read public events, and can do nothing else."""
+
+ANSWERS = "_R_.>"
+"""Where the server takes answers to questions from other accounts: subjects that it makes up, one for each question."""
+
+API = "$JS.API"
+
+
+def inbox(role: str) -> str:
+    """The prefix of the subjects on which this role gets its answers."""
+    return f"_INBOX_{role}"
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """What a role may do within its account; nothing that is not listed."""
+
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Access:
+    """Of every role of one deployment."""
+
+    table: Table
+    channels: tuple[AnyChannel, ...]
+    queries: tuple[Query[Any, Any], ...]
+    more_services: tuple[str, ...] = ()
+    """Services that neither own nor consume anything of their own yet."""
+
+    def __post_init__(self) -> None:
+        if clash := sorted({OPERATOR, PROVISIONER, EXTERNAL} & set(self.services)):
+            raise ValueError(f"no service can be called {' or '.join(clash)}")
+        for channel in self.public:
+            if not self.table.stream_for(channel).republish:
+                raise ValueError(f"{channel.name} is public, but its stream does not republish")
+
+    @cached_property
+    def services(self) -> tuple[str, ...]:
+        named = chain(
+            self.more_services,
+            (consumer.service for stream in self.table.streams for consumer in stream.consumers),
+            *(channel.owners for channel in self.channels),
+            *((*query.askers, *query.answerers) for query in self.queries),
+        )
+        return tuple(sorted(set(named) - {EACH_SERVICE, OPERATOR}))
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        return (*self.services, OPERATOR, PROVISIONER, EXTERNAL)
+
+    @property
+    def public(self) -> tuple[AnyChannel, ...]:
+        return tuple(channel for channel in self.channels if channel.public)
+
+    def permissions(self, role: str) -> Permissions:
+        inboxes = f"{inbox(role)}.>"
+        match role:
+            case "operator":  # Sees everything, for `jurymast tail`.
+                return Permissions(_sorted(self._administration(), self._letters(), self.owned(role), self.asked(role)), (">",))
+            case "provisioner":
+                return Permissions(_sorted(self._administration()), (inboxes,))
+            case "external":
+                return Permissions((), _sorted(channel.wildcard for channel in self.public))
+        if role not in self.services:
+            raise Misconfigured(f"there is no role {role}: there are {', '.join(self.roles)}")
+        answered = self.answered(role)
+        publish = _sorted(self.requested(role), self.asked(role), [ANSWERS] if answered else [])
+        return Permissions(publish, _sorted([inboxes], answered))
+
+    # -- of services -------------------------------------------------------------------------------------------------------
+
+    def owned(self, role: str) -> Iterator[str]:
+        """The subjects on which it publishes."""
+        for channel in self.channels:
+            if role in channel.owners:
+                yield channel.wildcard
+            elif EACH_SERVICE in channel.owners and role in self.services:
+                yield channel.wildcard_with(service=role)
+
+    def requested(self, service: str) -> Iterator[str]:
+        """All that it sends to JetStream."""
+        yield f"{API}.INFO"
+        yield from self.owned(service)
+        for stream, consumer in self.table.consumers_of(service):
+            yield f"{API}.CONSUMER.INFO.{stream.name}.{consumer.name}"
+            yield pull(stream.name, consumer.name)
+            yield f"$JS.ACK.{stream.name}.{consumer.name}.>"
+        for stream in self._read(service):
+            yield f"{API}.STREAM.INFO.{stream.name}"
+            yield f"{API}.STREAM.MSG.GET.{stream.name}"
+
+    def pulled(self, service: str) -> set[str]:
+        """Those of its requests that have many answers."""
+        return {pull(stream.name, consumer.name) for stream, consumer in self.table.consumers_of(service)}
+
+    def asked(self, role: str) -> Iterator[str]:
+        return (query.name for query in self.queries if role in query.askers)
+
+    def answered(self, service: str) -> tuple[str, ...]:
+        return tuple(query.name for query in self.queries if service in self.answerers(query))
+
+    def answerers(self, query: Query[Any, Any]) -> tuple[str, ...]:
+        return self.services if EACH_SERVICE in query.answerers else query.answerers
+
+    def _read(self, service: str) -> set[Stream]:
+        """Streams of which it reads single messages: those it consumes, those of its own subjects, and where its leases are."""
+        consumed = {stream for stream, _ in self.table.consumers_of(service) if stream.name != ADVISORIES.name}
+        owned = {self.table.stream_for(channel) for channel in self.channels if service in channel.owners}
+        leases = {self.table.stream_for(channel) for channel in self.channels if _each_leads(channel)}
+        return consumed | owned | leases
+
+    # -- of the operator and the provisioner -----------------------------------------------------------------------------
+
+    def _administration(self) -> Iterator[str]:
+        """`jurymast streams`. Exactly what the table names can be made or changed, and nothing can be deleted or purged."""
+        yield f"{API}.INFO"
+        yield f"{API}.STREAM.LIST"
+        for stream in self.table.compiled:
+            yield f"{API}.STREAM.CREATE.{stream.name}"
+            yield f"{API}.STREAM.UPDATE.{stream.name}"
+            yield f"{API}.CONSUMER.LIST.{stream.name}"
+            for consumer in stream.consumers:
+                yield f"{API}.CONSUMER.CREATE.{stream.name}.{consumer.name}"
+
+    def _letters(self) -> Iterator[str]:
+        """`jurymast dead`."""
+        for call in ("STREAM.INFO", "STREAM.MSG.GET", "STREAM.MSG.DELETE"):
+            yield f"{API}.{call}.{DEAD.name}"
+
+
+def pull(stream: str, consumer: str) -> str:
+    return f"{API}.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+
+
+def stored(subject: str) -> str:
+    """Where a stream that republishes says that it has stored this."""
+    return f"{STORED}.{subject}"
+
+
+def _each_leads(channel: AnyChannel) -> bool:
+    return issubclass(channel.payload, LeaseHeld) and EACH_SERVICE in channel.owners
+
+
+def _sorted(*subjects: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(chain(*subjects))))

@@ -1,0 +1,231 @@
+"""Who may do what, before any server is asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from jurymast.errors import Misconfigured
+from jurymast.messages import catalog
+from jurymast.messages.channel import EACH_SERVICE, OPERATOR, AnyChannel, Channel, Message
+from jurymast.nats_conf import MESH, Server, Tls, accounts, nats_conf
+from jurymast.permissions import EXTERNAL, PROVISIONER, Access
+from jurymast.streams import SERVICES, TABLE, Stream, Table
+from jurymast.subjects import covers
+from tests.echo.access import ECHO_ACCESS
+from tests.echo.messages import ASKER
+from tests.echo.streams import ECHO_TABLE
+
+ACCESS = replace(ECHO_ACCESS, more_services=("mirror",))
+KEYS = {role: f"U{role}" for role in ACCESS.roles}
+SERVER = Server(listen="127.0.0.1:1", monitor="127.0.0.1:2", websocket="127.0.0.1:3", store="/data/nats")
+
+
+def may_publish(role: str, subject: str) -> bool:
+    return any(covers(pattern, subject) for pattern in ACCESS.permissions(role).publish)
+
+
+def may_subscribe(role: str, subject: str) -> bool:
+    return any(covers(pattern, subject) for pattern in ACCESS.permissions(role).subscribe)
+
+
+def owned_by(channel: AnyChannel, role: str) -> bool:
+    return role in channel.owners or (EACH_SERVICE in channel.owners and role in ACCESS.services)
+
+
+# -- roles -------------------------------------------------------------------------------------------------------------
+
+
+def test_services_are_those_that_own_consume_ask_or_answer_something_and_those_that_run() -> None:
+    assert {ASKER, "echo", "mirror"} <= set(ACCESS.services)
+    assert set(ACCESS.roles) - set(ACCESS.services) == {OPERATOR, PROVISIONER, EXTERNAL}
+
+
+def test_a_service_cannot_take_the_name_of_another_role() -> None:
+    with pytest.raises(ValueError, match="no service can be called external"):
+        replace(ACCESS, more_services=("external",))
+
+
+def test_an_unknown_role_is_named() -> None:
+    with pytest.raises(Misconfigured, match="there is no role nobody: there are asker, echo, "):
+        ACCESS.permissions("nobody")
+
+
+# -- what a role may publish -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channel", ACCESS.channels, ids=lambda channel: channel.name)
+@pytest.mark.parametrize("role", ACCESS.roles)
+def test_a_role_publishes_what_it_owns_and_nothing_else(role: str, channel: AnyChannel) -> None:
+    mine, anothers = channel.wildcard_with(service=role), channel.wildcard_with(service="mirror2")
+    assert may_publish(role, mine) == owned_by(channel, role)
+    assert may_publish(role, anothers) == (role in channel.owners)
+
+
+@pytest.mark.parametrize("role", [*ACCESS.services, EXTERNAL])
+def test_no_service_and_nobody_outside_can_make_change_or_empty_anything(role: str) -> None:
+    for call in ("STREAM.CREATE.X", "STREAM.UPDATE.ECHO", "STREAM.DELETE.ECHO", "STREAM.PURGE.ECHO", "STREAM.MSG.DELETE.ECHO"):
+        assert not may_publish(role, f"$JS.API.{call}")
+    for call in ("CREATE.ECHO.x", "DURABLE.CREATE.ECHO.x", "DELETE.ECHO.echo-asked", "PAUSE.ECHO.echo-asked", "LIST.ECHO"):
+        assert not may_publish(role, f"$JS.API.CONSUMER.{call}")
+    for subject in ("$SYS.REQ.SERVER.PING", "$KV.settings.key", "$O.files.C.x", "stored.echo.answered.x", "anything"):
+        assert not may_publish(role, subject)
+
+
+@pytest.mark.parametrize("role", [OPERATOR, PROVISIONER])
+def test_even_an_operator_deletes_nothing_but_dead_letters(role: str) -> None:
+    for stream in ECHO_TABLE.compiled:
+        for call in ("DELETE", "PURGE", "RESTORE", "SNAPSHOT"):
+            assert not may_publish(role, f"$JS.API.STREAM.{call}.{stream.name}")
+        for consumer in stream.consumers:
+            assert not may_publish(role, f"$JS.API.CONSUMER.DELETE.{stream.name}.{consumer.name}")
+    deletes = [subject for subject in ACCESS.permissions(role).publish if ".MSG.DELETE." in subject]
+    assert deletes == (["$JS.API.STREAM.MSG.DELETE.DEAD"] if role == OPERATOR else [])
+
+
+def test_a_service_reaches_its_own_consumers_only() -> None:
+    for call in ("$JS.API.CONSUMER.MSG.NEXT", "$JS.API.CONSUMER.INFO", "$JS.ACK"):
+        rest = ".1.1.1.1.0" if call == "$JS.ACK" else ""
+        for stream, consumer in [("ECHO", "echo-asked"), ("REPLAYS", "replays-echo"), ("ADVISORIES", "advisories-echo")]:
+            assert may_publish("echo", f"{call}.{stream}.{consumer}{rest}")
+            assert not may_publish(ASKER, f"{call}.{stream}.{consumer}{rest}")
+
+
+def test_no_pattern_reaches_into_two_families() -> None:
+    for role in ACCESS.roles:
+        for pattern in ACCESS.permissions(role).publish:
+            assert pattern.partition(".")[0] not in ("*", ">")
+    assert ACCESS.permissions(EXTERNAL).publish == ()
+
+
+# -- what a role may hear ----------------------------------------------------------------------------------------------
+
+
+def test_services_hear_their_own_answers_and_the_questions_to_them() -> None:
+    assert ACCESS.permissions("echo").subscribe == ("_INBOX_echo.>", "echo.count", "service.status")
+    assert ACCESS.permissions(ASKER).subscribe == ("_INBOX_asker.>", "service.status")
+    assert ACCESS.permissions(PROVISIONER).subscribe == ("_INBOX_provisioner.>",)
+
+
+def test_consumers_outside_hear_public_events_only() -> None:
+    for channel in ACCESS.channels:
+        assert may_subscribe(EXTERNAL, channel.wildcard) == channel.public
+    for subject in (">", "*", "echo.>", "_INBOX.x", "_INBOX_external.x", "$SYS.>", "$JS.EVENT.>", "stored.>"):
+        assert not may_subscribe(EXTERNAL, subject)
+
+
+class Seen(Message, frozen=True, kw_only=True):
+    at_ms: int
+
+
+def test_a_public_event_needs_a_stream_that_republishes() -> None:
+    """Whoever hears the subject itself also hears what its stream refuses."""
+    channel = Channel("sight.seen", Seen, summary="s", owner="mirror", public=True)
+    stream = Stream(name="SIGHT", subjects=("sight.seen",), summary="s", max_bytes=1, republish=True)
+    assert Access(TABLE.with_streams(stream), (channel,), ()).public == (channel,)
+    with pytest.raises(ValueError, match=r"sight\.seen is public, but its stream does not republish"):
+        Access(TABLE.with_streams(replace(stream, republish=False)), (channel,), ())
+
+
+def test_a_stream_cannot_take_what_others_republish() -> None:
+    with pytest.raises(ValueError, match="LOOP: what others have stored cannot be stored again"):
+        Table((Stream(name="LOOP", subjects=("stored.x",), summary="s", max_bytes=1),))
+    assert SERVICES.config(1)["republish"] == {"src": ">", "dest": "stored.>"}
+
+
+# -- the server's configuration ----------------------------------------------------------------------------------------
+
+
+def _subjects(entries: list[dict[str, Any]], kind: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for entry in entries:
+        if kind in entry:
+            yield entry[kind], tuple(entry["accounts"])
+
+
+def test_each_role_has_an_account_and_one_user() -> None:
+    made = accounts(ACCESS, KEYS)
+    assert list(made) == ["SYS", MESH, *ACCESS.services, PROVISIONER, EXTERNAL]
+    assert made["SYS"] == {}
+    for name, account in list(made.items())[1:]:
+        (user,) = account["users"]
+        assert user["nkey"] == KEYS[OPERATOR if name == MESH else name]
+        assert user["allowed_connection_types"] == ["STANDARD"] + (["WEBSOCKET"] if name == EXTERNAL else [])
+        assert ("jetstream" in account) == (name == MESH)
+
+
+def test_what_an_account_imports_is_exported_to_it_by_name() -> None:
+    """The server would refuse it otherwise, and an export to everybody would be one to the hostile."""
+    made = accounts(ACCESS, KEYS)
+    for name, account in made.items():
+        for entry in account.get("imports", []):
+            ((kind, source),) = ((key, value) for key, value in entry.items() if key != "to")
+            exported = dict(_subjects(made[source["account"]]["exports"], kind))
+            assert name in exported[source["subject"]]
+        for entry in account.get("exports", []):
+            assert entry["accounts"]
+
+
+@pytest.mark.parametrize("service", ACCESS.services)
+def test_a_service_may_send_exactly_what_crosses_over(service: str) -> None:
+    imports = {entry["service"]["subject"] for entry in accounts(ACCESS, KEYS)[service]["imports"]}
+    assert imports | {"_R_.>"} == set(ACCESS.permissions(service).publish)
+
+
+def test_questions_lead_to_all_who_answer_and_to_nobody_else() -> None:
+    made = accounts(ACCESS, KEYS)
+    asked = [e["service"] for e in made[MESH]["imports"]]
+    assert [e["account"] for e in asked if e["subject"] == "service.status"] == list(ACCESS.services)
+    assert [e["account"] for e in asked if e["subject"] == "echo.count"] == ["echo"]
+    assert [e["service"] for e in made[ASKER]["imports"] if e["service"]["account"] == "echo"] == [
+        {"account": "echo", "subject": "echo.count"}
+    ]
+
+
+def test_only_pulls_and_questions_have_many_answers() -> None:
+    exports = [entry for account in accounts(ACCESS, KEYS).values() for entry in account.get("exports", []) if "service" in entry]
+    many = {entry["service"] for entry in exports if entry.get("response_type") == "stream"}
+    asked = {query.name for query in ACCESS.queries}
+    assert {subject for subject in many if ".MSG.NEXT." not in subject} == asked
+    assert {entry["threshold"] for entry in exports} == {"30s"}
+
+
+def test_the_configuration_is_text_that_says_what_matters() -> None:
+    conf = nats_conf(SERVER, ACCESS, KEYS)
+    for line in ("sync_interval: always", "max_payload: 1MB", 'listen: "127.0.0.1:1"', 'http: "127.0.0.1:2"', "# No TLS."):
+        assert line in conf
+    assert 'websocket {"listen": "127.0.0.1:3", "compression": true, "no_tls": true}' in conf
+    _, _, block = conf.partition("\naccounts ")
+    assert json.loads(block) == accounts(ACCESS, KEYS)
+    assert max(map(len, conf.splitlines())) <= 130
+
+
+def test_with_tls_nothing_listens_without_it() -> None:
+    conf = nats_conf(replace(SERVER, tls=Tls(cert="/tls/cert.pem", key="/tls/key.pem")), ACCESS, KEYS)
+    pair = '"cert_file": "/tls/cert.pem", "key_file": "/tls/key.pem"'
+    assert f'\ntls {{{pair}, "handshake_first": "auto"}}\n' in conf
+    assert f'\nwebsocket {{"listen": "127.0.0.1:3", "compression": true, "tls": {{{pair}}}}}\n' in conf
+    assert "no_tls" not in conf
+
+
+def test_a_role_without_a_key_is_named() -> None:
+    with pytest.raises(Misconfigured, match="no key for external"):
+        nats_conf(SERVER, ACCESS, {role: key for role, key in KEYS.items() if role != EXTERNAL})
+
+
+@pytest.mark.parametrize(("path", "quoted"), [('/a "b"', r'"/a \"b\""'), ("/a\\b", r'"/a\\b"'), ("/ü $x", '"/ü $x"')])
+def test_any_path_survives_the_configuration(path: str, quoted: str) -> None:
+    assert f"store_dir: {quoted}\n" in nats_conf(replace(SERVER, store=path), ACCESS, KEYS)
+
+
+def test_a_path_that_cannot_be_written_into_a_configuration_is_refused() -> None:
+    with pytest.raises(Misconfigured, match="control characters"):
+        nats_conf(replace(SERVER, store="/a\nb"), ACCESS, KEYS)
+
+
+def test_the_whole_catalog_has_a_configuration() -> None:
+    access = Access(TABLE, tuple(catalog.channels()), tuple(catalog.queries()))
+    assert nats_conf(SERVER, access, {role: f"U{role}" for role in access.roles})
