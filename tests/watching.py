@@ -55,6 +55,7 @@ def still(operator: str, head: int = HEAD, **changed: Any) -> Evidence:
         answers=16,
         failures=0,
         longest_gap_ms=2_000,
+        longest_stall_ms=WINDOW_MS,
         head_first=head,
         head_last=head,
         head_highest=head,
@@ -75,6 +76,7 @@ def moving(operator: str, head: int = HEAD, made: int = MADE, **changed: Any) ->
         head,
         head_first=head - made,
         finalized_first=head - made - 32,
+        longest_stall_ms=2_000,
         clock_ms=NOW_MS - 400,
     )
     return replace(evidence, **changed)

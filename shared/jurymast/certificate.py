@@ -22,12 +22,14 @@ from jurymast.errors import Rejected
 from jurymast.messages.health import Certificate, Evidence, Kind, Observation, Policy
 
 HASH_BYTES = 32
+STALL_SLOTS = 5
+"""A block may be late by so many slots: some are missed on every chain."""
 NO_HALT = b""
 
 _EVIDENCE = (
-    "Evidence(string provider,string operator,uint64 answers,uint64 failures,uint64 longest_gap_ms,uint64 head_first,"
-    "uint64 head_last,uint64 head_highest,uint64 tip_highest,uint64 finalized_first,uint64 finalized_last,uint64 clock_ms,"
-    "uint64 read_ms,string trouble)"
+    "Evidence(string provider,string operator,uint64 answers,uint64 failures,uint64 longest_gap_ms,uint64 longest_stall_ms,"
+    "uint64 head_first,uint64 head_last,uint64 head_highest,uint64 tip_highest,uint64 finalized_first,uint64 finalized_last,"
+    "uint64 clock_ms,uint64 read_ms,string trouble)"
 )
 _OBSERVATION = Struct(
     "Observation(string chain,string chain_id,string kind,address observer,bytes32 policy_hash,uint64 from_ms,uint64 to_ms,"
@@ -55,6 +57,11 @@ def longest_gap_ms(policy: Policy) -> int:
     return 2 * policy.interval_ms + policy.timeout_ms
 
 
+def longest_stall_ms(policy: Policy) -> int:
+    """Longer without a new block is not normal. No less than what a failed answer hides."""
+    return max(longest_gap_ms(policy), STALL_SLOTS * policy.slot_ms)
+
+
 def policy_problems(policy: Policy) -> list[str]:
     """What could not work, each with the setting that is wrong."""
     rules = [
@@ -65,6 +72,7 @@ def policy_problems(policy: Policy) -> list[str]:
             policy.interval_ms > 0 and policy.window_ms % policy.interval_ms == 0 and policy.window_ms >= 3 * policy.interval_ms,
             "window_s: a multiple of interval_s, and at least three of them",
         ),
+        (policy.window_ms >= 10 * policy.slot_ms, "window_s: at least ten times slot_ms, because missed blocks are normal"),
         (
             2 * policy.interval_ms <= policy.max_skew_ms < policy.window_ms,
             "max_skew_s: at least two times interval_s, and less than window_s",
@@ -155,6 +163,8 @@ def _unwell(e: Evidence, policy: Policy, halt_head: int) -> str:
         return f"no answer for {e.longest_gap_ms / 1000:g} s"
     if made < normal * policy.speed_percent // 100 or made <= 0:
         return f"{made} new blocks, normal are {normal}"
+    if e.longest_stall_ms > longest_stall_ms(policy):
+        return f"no new block for {e.longest_stall_ms / 1000:g} s"
     if behind > policy.finality_blocks:
         return f"finalized is {behind} blocks behind"
     if finalized < 0 or (finalized == 0 and normal > policy.finality_blocks):

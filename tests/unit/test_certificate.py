@@ -80,6 +80,7 @@ def test_the_policy_of_these_tests_is_in_order() -> None:
         ({"timeout_ms": 0}, "timeout_s"),
         ({"window_ms": 29_000}, "window_s"),
         ({"window_ms": 4_000}, "window_s"),
+        ({"slot_ms": 3_001}, "window_s"),
         ({"max_skew_ms": 3_999}, "max_skew_s"),
         ({"max_skew_ms": 30_000}, "max_skew_s"),
         ({"max_age_ms": 9_000}, "max_age_s"),
@@ -193,6 +194,7 @@ def test_a_recovery_is_a_quorum_that_produces_and_finalizes_at_normal_speed() ->
         ({"clock_ms": NOW_MS - 1_800_000}, "clock is 1800 s behind"),
         ({"clock_ms": NOW_MS + 61_000}, "clock is -61 s behind"),
         ({"longest_gap_ms": 6_001}, "no answer for 6.001 s"),
+        ({"longest_stall_ms": 6_001}, "no new block for 6.001 s"),
         ({"answers": 0}, "no answer"),
     ],
 )
@@ -222,6 +224,7 @@ ANYTHING = st.builds(
     finalized_first=HEADS,
     finalized_last=HEADS,
     longest_gap_ms=st.sampled_from([2_000, 6_000, 9_000]),
+    longest_stall_ms=st.sampled_from([2_000, 30_000]),
     answers=st.sampled_from([0, 16]),
 )
 HONEST = st.lists(st.integers(HEAD - 10, HEAD), min_size=2, max_size=5).map(

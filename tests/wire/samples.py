@@ -64,6 +64,7 @@ OBSERVATION = health.Observation(
             answers=15,
             failures=2,
             longest_gap_ms=4_000,
+            longest_stall_ms=3_000,
             head_first=377_000_001,
             head_last=377_000_076,
             head_highest=377_000_078,

@@ -69,6 +69,8 @@ class Evidence(Message, frozen=True, kw_only=True):
     failures: Count
     longest_gap_ms: Count
     """The longest time without an answer, from the window's beginning to its end."""
+    longest_stall_ms: Count
+    """The longest time without a new block, from the window's beginning to its end."""
     head_first: Count
     head_last: Count
     head_highest: Count

@@ -1,0 +1,156 @@
+"""Probe, decide, tell; and for observers: sign, look at what the others signed, certify."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from jurymast import clock
+from jurymast.certificate import assemble, verify
+from jurymast.crypto.address import checksummed
+from jurymast.crypto.secp256k1 import SigningKey
+from jurymast.errors import Rejected, Transient
+from jurymast.health_monitor.announce import Announcer
+from jurymast.health_monitor.decide import certify, chain, view
+from jurymast.health_monitor.decide.chain import ChainState
+from jurymast.health_monitor.metrics import HealthMetrics
+from jurymast.health_monitor.probe import ChainProber
+from jurymast.health_monitor.store import Last, Store
+from jurymast.messages.health import Snapshot, SnapshotAsked
+from jurymast.watchlist import Chain
+
+log = logging.getLogger(__name__)
+
+REFRESH_S = 30.0
+"""How old our knowledge of the last certificate may be while nothing happens."""
+LATE_ROUNDS = 3
+"""Without a round of probes for so many intervals, this monitor is not ready."""
+
+
+class Watch:
+    """One chain: its rounds of probes, and the state after the last of them."""
+
+    def __init__(self, chain_: Chain, prober: ChainProber, certified: str) -> None:
+        self.chain = chain_
+        self.prober = prober
+        self.state: ChainState = chain.begin(chain_, _uptime_ms(), clock.now_ms())
+        self.certified = certified
+        self.last: Last | None = None
+        self.read_s = 0.0
+        self.judged = asyncio.Condition()
+
+
+class Monitor:
+    def __init__(
+        self,
+        watches: Iterable[Watch],
+        store: Store,
+        announcer: Announcer,
+        metrics: HealthMetrics,
+        key: SigningKey | None,
+        name: str,
+    ) -> None:
+        self._watches = {watch.chain.name: watch for watch in watches}
+        self._store = store
+        self._announcer = announcer
+        self._metrics = metrics
+        self._key = key
+        self._name = name
+
+    # -- probing -------------------------------------------------------------------------------------------------------
+
+    async def watch(self, watch: Watch, delay_s: float) -> None:
+        """Rounds at fixed distances, so that a window is a whole number of them. Never waits for the bus."""
+        await asyncio.sleep(delay_s)
+        policy = watch.chain.policy
+        next_ms = _uptime_ms()
+        while True:
+            await asyncio.sleep(max(0, next_ms - _uptime_ms()) / 1000)
+            if _uptime_ms() - next_ms > policy.timeout_ms:  # Frozen or overloaded: what was missed stays missed.
+                next_ms = _uptime_ms()
+            await self._round(watch, next_ms)
+            next_ms += policy.interval_ms
+
+    async def _round(self, watch: Watch, at_ms: int) -> None:
+        now_ms = clock.now_ms()
+        samples = await watch.prober.probe(at_ms)
+        lost = chain.uplink_down(other.state for other in self._watches.values())
+        watch.state, changes = chain.step(watch.state, samples, at_ms, now_ms, uplink_down=lost)
+        self._announcer.tell(watch.state, changes)
+        self._metrics.observe(watch.state, samples)
+        async with watch.judged:
+            watch.judged.notify_all()
+
+    async def check(self) -> None:
+        """Ready while rounds happen: verdicts that are not renewed are not believed."""
+        for watch in self._watches.values():
+            late_ms = _uptime_ms() - watch.state.at_ms
+            if late_ms > LATE_ROUNDS * watch.chain.policy.interval_ms + watch.chain.policy.timeout_ms:
+                raise Transient(f"{watch.chain.name} was not probed for {late_ms / 1000:.1f} s")
+
+    # -- certifying ----------------------------------------------------------------------------------------------------
+
+    async def certify(self, watch: Watch, key: SigningKey) -> None:
+        """After every round: whatever cannot be done now is tried again with the next one's evidence."""
+        while True:
+            async with watch.judged:
+                await watch.judged.wait()
+            try:
+                said = await self._advance(watch, key)
+            except (Transient, Rejected) as error:
+                said = f"cannot certify now: {error}"
+            if said != watch.certified:
+                log.info("%s: %s", watch.chain.name, said)
+            watch.certified = said
+
+    async def _advance(self, watch: Watch, key: SigningKey) -> str:
+        """One step, and in one sentence what it did and why."""
+        policy, state = watch.chain.policy, watch.state
+        last = await self._last(watch)
+        known = last.certificate
+        if known and known.kind == "halt" and state.verdict == "halted" and verify(known, policy):
+            known = None  # Made under another policy: this halt was not certified under ours.
+        own = certify.observation(state, key, known)
+        if isinstance(own, str):
+            return f"{_named(last)}; {own}"
+        await self._store.put(own)
+        others = await self._store.others(policy, checksummed(key.address))
+        certificate = assemble(own.kind, [own, *others], policy, clock.now_ms())
+        if isinstance(certificate, str):
+            return f"{_named(last)}; signed a {own.kind}: {certificate}"
+        by_us = await self._store.certify(certificate, last.sequence)
+        watch.last = None
+        return f"certified the {own.kind}" if by_us else f"the {own.kind} was certified by another observer"
+
+    async def _last(self, watch: Watch) -> Last:
+        """Read anew while it matters."""
+        quiet = watch.state.verdict == "healthy" and not (
+            watch.last and watch.last.certificate and watch.last.certificate.kind == "halt"
+        )
+        if watch.last is None or not quiet or clock.uptime_s() - watch.read_s > REFRESH_S:
+            watch.last = await self._store.last(watch.chain.name)
+            watch.read_s = clock.uptime_s()
+        return watch.last
+
+    # -- telling -------------------------------------------------------------------------------------------------------
+
+    async def snapshot(self, asked: SnapshotAsked) -> Snapshot:
+        return Snapshot(
+            monitor=self._name,
+            observer=checksummed(self._key.address) if self._key else "",
+            taken_ms=clock.now_ms(),
+            chains=tuple(
+                view.chain_health(watch.state, watch.certified)
+                for name, watch in self._watches.items()
+                if asked.chain in ("", name)
+            ),
+        )
+
+
+def _named(last: Last) -> str:
+    return f"last certificate: {last.certificate.kind} {last.sequence}" if last.certificate else "no certificate yet"
+
+
+def _uptime_ms() -> int:
+    return round(clock.uptime_s() * 1000)

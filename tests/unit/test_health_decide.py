@@ -1,0 +1,365 @@
+"""Verdicts, replayed against the shapes of real outages."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jurymast.certificate import assemble, halt_of, longest_gap_ms, longest_stall_ms
+from jurymast.health_monitor.decide import certify, chain, provider
+from jurymast.health_monitor.decide.provider import ProviderState
+from jurymast.health_monitor.decide.sample import Answer, Failure, Sample
+from jurymast.messages.health import Certificate, Observation
+from jurymast.watchlist import Chain, Provider
+from tests.outages import (
+    REFUSED,
+    TIMEOUT,
+    Model,
+    Truth,
+    Watched,
+    answer,
+    down,
+    honest,
+    jittery,
+    lagging,
+    lying_high,
+    replay,
+    slow,
+    verdicts,
+)
+from tests.watching import ADDRESSES, HEAD, KEYS, NOW_MS, POLICY, policy
+
+THREE: dict[str, Model] = {"acme": honest, "bolt": honest, "core": honest}
+WINDOW_S, INTERVAL_S, TIMEOUT_S = (ms / 1000 for ms in (POLICY.window_ms, POLICY.interval_ms, POLICY.timeout_ms))
+
+
+def reasons(watched: Watched, for_s: float) -> list[str]:
+    return [moment.states[0].reason for moment in replay(watched, for_s=for_s)]
+
+
+# -- the shapes --------------------------------------------------------------------------------------------------------
+
+
+def test_a_chain_that_is_well_is_healthy_from_the_second_round_on() -> None:
+    watched = Watched(Truth(), THREE)
+    assert verdicts(watched, for_s=600) == [(0, "unknown"), (2, "healthy")]
+    assert watched.state.head == HEAD + 2 * 600
+    assert watched.state.finalized == watched.state.head - 32
+    assert abs(watched.state.behind_ms or 0) < 3_000
+
+
+def test_a_full_halt_is_certain_after_the_window_and_not_before() -> None:
+    found = verdicts(Watched(Truth(halts=((60, 1e9),)), THREE), for_s=300)
+    assert [verdict for _, verdict in found] == ["unknown", "healthy", "degraded", "halted"]
+    halted_s = found[-1][0]
+    assert 60 + WINDOW_S <= halted_s <= 60 + WINDOW_S + INTERVAL_S + TIMEOUT_S
+
+
+@pytest.mark.parametrize("halt_s", [60 + tenth / 10 for tenth in range(0, 40, 3)])
+def test_wherever_between_two_rounds_a_chain_halts_it_is_detected_in_time(halt_s: float) -> None:
+    at_s, verdict = verdicts(Watched(Truth(halts=((halt_s, 1e9),)), THREE), for_s=200)[-1]
+    assert verdict == "halted"
+    assert at_s <= halt_s + WINDOW_S + INTERVAL_S
+
+
+def test_a_restart_after_a_halt_is_healthy_after_a_whole_window_of_normal_speed() -> None:
+    watched = Watched(Truth(halts=((60, 300),)), THREE)
+    found = verdicts(watched, for_s=600)
+    assert [verdict for _, verdict in found] == ["unknown", "healthy", "degraded", "halted", "degraded", "healthy"]
+    assert 300 < found[-2][0] <= 300 + 2 * INTERVAL_S
+    assert found[-1][0] >= 300 + WINDOW_S
+
+
+def test_a_chain_that_restarts_below_its_old_head() -> None:
+    truth = Truth(halts=((60, 300),))
+    watched = Watched(truth, THREE)
+    for moment in replay(watched, for_s=600):
+        if moment.at_s == 300:
+            truth.head -= 20
+    assert watched.state.verdict == "healthy"
+
+
+def test_a_clock_30_minutes_behind_on_a_chain_that_produces_is_degraded_and_never_halted() -> None:
+    watched = Watched(Truth(clock_behind_s=1_800), THREE)
+    found = verdicts(watched, for_s=600)
+    assert {verdict for _, verdict in found} == {"unknown", "degraded"}
+    assert watched.state.reason == "the chain's clock is 1800 s behind ours"
+
+
+def test_one_that_lies_high_evicts_nobody_and_is_marked() -> None:
+    watched = Watched(Truth(), {**THREE, "liar": lying_high})
+    assert verdicts(watched, for_s=120) == [(0, "unknown"), (2, "healthy")]
+    health = {p.name: p.healthy for p in watched.state.providers}
+    assert health == {"acme-1": True, "bolt-1": True, "core-1": True, "liar-1": False}
+    assert "blocks above what a quorum has" in watched.state.providers[3].reason
+    assert watched.state.head == HEAD + 240
+
+
+def test_one_that_lags_is_marked() -> None:
+    watched = Watched(Truth(), {**THREE, "late": lagging(11)})
+    assert verdicts(watched, for_s=120) == [(0, "unknown"), (2, "healthy")]
+    late = watched.state.providers[3]
+    assert (late.healthy, late.reason) == (False, "11 blocks behind")
+    assert Watched(Truth(), {**THREE, "late": lagging(10)}).state.verdict == "unknown"
+
+
+def test_with_the_limit_itself_nobody_lags() -> None:
+    watched = Watched(Truth(), {**THREE, "late": lagging(10)})
+    verdicts(watched, for_s=120)
+    assert all(p.healthy for p in watched.state.providers)
+
+
+@pytest.mark.parametrize("failure", [TIMEOUT, REFUSED, Failure("http", "status 503")], ids=str)
+def test_all_but_one_down_is_silence_and_not_a_halt(failure: Failure) -> None:
+    models = {"acme": honest, "bolt": down(failure, (60, 300)), "core": down(failure, (60, 300))}
+    watched = Watched(Truth(), models)
+    found = verdicts(watched, Watched(Truth(), THREE), for_s=600)
+    assert [verdict for _, verdict in found] == ["unknown", "healthy", "degraded", "unreachable", "degraded", "healthy"]
+
+
+def test_all_but_one_down_while_the_chain_halts_is_not_called_a_halt_either() -> None:
+    models = {"acme": honest, "bolt": down(TIMEOUT, (50, 1e9)), "core": down(TIMEOUT, (50, 1e9))}
+    assert verdicts(Watched(Truth(halts=((60, 1e9),)), models), for_s=600)[-1][1] == "unreachable"
+
+
+def test_a_quorum_that_cannot_be_reached_says_why() -> None:
+    watched = Watched(Truth(), dict.fromkeys(THREE, down(Failure("http", "status 502"), (60, 1e9))))
+    assert reasons(watched, 120)[-1] == "0 of 2 operators needed answer (http: status 502)"
+
+
+def test_a_flapping_chain_stays_degraded_instead_of_flapping_along() -> None:
+    stops = tuple((start, start + 10.0) for start in range(60, 600, 20))
+    watched = Watched(Truth(halts=stops), THREE)
+    assert [verdict for _, verdict in verdicts(watched, for_s=600)] == ["unknown", "healthy", "degraded"]
+
+
+def test_a_flapping_provider_does_not_flap_along() -> None:
+    often = tuple((start, start + 2.0) for start in range(60, 600, 4))
+    watched = Watched(Truth(), {**THREE, "flap": down(TIMEOUT, *often)})
+    turns = [change for moment in replay(watched, for_s=600) for change in moment.changes]
+    flips = [turn for turn in turns if isinstance(turn, chain.ProviderTurn) and turn.provider.name == "flap-1"]
+    assert len(flips) <= 3
+
+
+def test_our_own_network_is_told_apart_from_the_chains() -> None:
+    cut = (60.0, 120.0)
+    chains = [Watched(Truth(), dict.fromkeys(THREE, down(failure, cut))) for failure in (TIMEOUT, REFUSED)]
+    found = verdicts(*chains, for_s=300)
+    assert [verdict for _, verdict in found] == ["unknown", "healthy", "degraded", "unknown", "degraded", "healthy"]
+    chains = [Watched(Truth(), dict.fromkeys(THREE, down(TIMEOUT, cut))) for _ in range(2)]
+    said = {moment.states[0].reason for moment in replay(*chains, for_s=110)}
+    assert "nothing of any chain can be reached: our own network is down" in said
+
+
+def test_one_answer_from_anywhere_shows_that_our_network_is_up() -> None:
+    gone = Watched(Truth(), dict.fromkeys(THREE, down(TIMEOUT, (60, 1e9))))
+    other = Watched(Truth(), {**dict.fromkeys(THREE, down(TIMEOUT, (60, 1e9))), "last": down(Failure("http", "429"), (60, 1e9))})
+    assert verdicts(gone, other, for_s=300)[-1][1] == "unreachable"
+
+
+def test_a_single_chain_has_nothing_to_compare_with() -> None:
+    assert verdicts(Watched(Truth(), dict.fromkeys(THREE, down(TIMEOUT, (60, 1e9)))), for_s=300)[-1][1] == "unreachable"
+
+
+def test_a_halt_that_begins_while_our_network_is_down_needs_a_whole_window_of_its_own() -> None:
+    models = dict.fromkeys(THREE, down(TIMEOUT, (50, 80)))
+    at_s, verdict = verdicts(Watched(Truth(halts=((60, 1e9),)), models), for_s=300)[-1]
+    assert verdict == "halted"
+    assert at_s >= 80 + WINDOW_S - longest_gap_ms(POLICY) / 1000
+
+
+def test_finality_that_stalls_is_degraded() -> None:
+    watched = Watched(Truth(finality_stalls=((60, 1e9),)), THREE)
+    assert verdicts(watched, for_s=300)[-1][1] == "degraded"
+    assert watched.state.reason.startswith("finality stalls: finalized is ")
+
+
+def test_a_slow_chain_is_degraded() -> None:
+    watched = Watched(Truth(slowness=2.5), THREE)
+    assert verdicts(watched, for_s=300)[-1][1] == "degraded"
+    assert watched.state.reason == "24 new blocks in 30 s, normal are 60"
+
+
+def test_slow_answers_make_providers_unwell_and_too_few_well_ones_a_degraded_chain() -> None:
+    watched = Watched(Truth(), {"acme": honest, "bolt": slow(501), "core": slow(900)})
+    assert verdicts(watched, for_s=300)[-1][1] == "degraded"
+    assert watched.state.reason.startswith("1 of 2 operators needed are well (bolt-1: slow: 501 ms)")
+    assert verdicts(Watched(Truth(), dict.fromkeys(THREE, slow(500))), for_s=300)[-1][1] == "healthy"
+
+
+def test_two_providers_of_one_operator_count_once() -> None:
+    providers = tuple(Provider(name, "acme", "http://a.example") for name in ("one", "two"))
+    state = chain.begin(Chain(POLICY, providers), 0, NOW_MS)
+    assert state.reason == "1 independent operators are configured, the policy needs 2"
+    for number in range(60):
+        at_ms = number * 2_000
+        samples = {p.name: Sample(at_ms, NOW_MS + at_ms, 50, Answer(HEAD, HEAD, HEAD, NOW_MS)) for p in providers}
+        state, _ = chain.step(state, samples, at_ms, NOW_MS + at_ms, uplink_down=False)
+    assert (state.verdict, state.reason) == ("unknown", "1 independent operators are configured, the policy needs 2")
+    assert certify.refusal(state.chain, KEYS[0]).startswith("cannot certify: 1 independent operators")
+
+
+def test_a_process_that_was_frozen_does_not_call_the_time_it_missed_a_halt() -> None:
+    watched = Watched(Truth(), THREE)
+    for at_s in range(0, 60, 2):
+        watched.tick(at_s, uplink_down=False)
+    watched.truth.halts = ((58, 200),)
+    for at_s in range(200, 228, 2):
+        watched.tick(at_s, uplink_down=False)
+        assert watched.state.verdict != "halted"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_false_verdict_in_healthy_minutes(seed: int) -> None:
+    random = Random(seed)  # noqa: S311  A replay, not a secret.
+    models = {f"op{number}": jittery(random) for number in range(5)}
+    watched = Watched(Truth(hiccups=random), models, policy(quorum=3))
+    found = verdicts(watched, for_s=100 * 60)
+    assert [verdict for _, verdict in found] == ["unknown", "healthy"], found
+
+
+LIES = st.lists(st.tuples(st.integers(0, 10**15), st.booleans()), min_size=1, max_size=8)
+
+
+@settings(max_examples=40)
+@given(LIES, st.booleans())
+def test_adding_a_liar_never_changes_what_a_chain_is_called(lies: list[tuple[int, bool]], halts: bool) -> None:
+    """Whatever it says, even another thing each time: a halted chain stays halted, a healthy one healthy."""
+
+    def lie(at_s: float, truth: Truth) -> Any:
+        height, silent = lies[int(at_s / INTERVAL_S) % len(lies)]
+        return honest(at_s, truth)._replace(result=TIMEOUT if silent else Answer(height, height, height, height))
+
+    halt = ((40.0, 1e9),) if halts else ()
+    without = verdicts(Watched(Truth(halts=halt), THREE), for_s=120)
+    assert verdicts(Watched(Truth(halts=halt), {**THREE, "liar": lie}), for_s=120) == without
+
+
+# -- providers ---------------------------------------------------------------------------------------------------------
+
+
+def probed(*results: Answer | Failure, latency_ms: int = 50) -> ProviderState:
+    state = ProviderState("acme-1", "acme")
+    for number, result in enumerate(results):
+        sample = Sample(number * 2_000, NOW_MS + number * 2_000, latency_ms, result)
+        state = provider.step(state, sample, HEAD, POLICY, 0)
+    return state
+
+
+GOOD = Answer(HEAD, HEAD, HEAD - 32, NOW_MS)
+
+
+def test_a_provider_is_well_after_one_good_answer_and_unwell_after_two_failures() -> None:
+    assert probed(GOOD).healthy
+    assert probed(*[GOOD] * 20, TIMEOUT).healthy
+    unwell = probed(*[GOOD] * 20, TIMEOUT, TIMEOUT)
+    assert (unwell.healthy, unwell.reason) == (False, "timeout: no answer within 2 s")
+    assert unwell.since_ms == NOW_MS + 21 * 2_000
+
+
+def test_hysteresis_asks_for_more_to_be_well_again_than_to_stay_so() -> None:
+    down_and_up: list[Answer | Failure] = [*[GOOD] * 20, *[TIMEOUT] * 5]
+    first_well = next(n for n in range(1, 20) if probed(*down_and_up, *[GOOD] * n).healthy)
+    assert first_well >= 4
+    assert probed(*down_and_up, *[GOOD] * first_well, TIMEOUT).healthy is True
+
+
+def test_a_window_begins_with_the_last_answer_before_it() -> None:
+    state = probed(*(GOOD._replace(head=HEAD + n) for n in range(11)))
+    seen = provider.evidence(state, 5_000, 20_000)
+    assert (seen.head_first, seen.head_last, seen.answers, seen.longest_gap_ms) == (HEAD + 2, HEAD + 10, 8, 2_000)
+    assert provider.evidence(state, 6_000, 20_000).head_first == HEAD + 3
+
+
+def test_gaps_count_from_the_windows_beginning_to_its_end() -> None:
+    state = probed(GOOD, *[TIMEOUT] * 4, GOOD, *[TIMEOUT] * 2)
+    seen = provider.evidence(state, 0, 20_000)
+    assert (seen.longest_gap_ms, seen.answers, seen.failures, seen.trouble) == (10_000, 2, 6, str(TIMEOUT))
+    assert provider.evidence(state, 2_000, 14_000).longest_gap_ms == 8_000
+
+
+def test_stalls_count_from_the_windows_beginning_to_its_end() -> None:
+    heads = (0, 1, 1, 1, 2, 3, 3)
+    state = probed(*(GOOD._replace(head=HEAD + n) for n in heads))
+    assert provider.evidence(state, 0, 12_000).longest_stall_ms == 6_000
+    assert provider.evidence(state, 8_000, 20_000).longest_stall_ms == 10_000
+    assert provider.evidence(state, 4_000, 6_000).longest_stall_ms == 2_000
+
+
+def test_silence_is_no_evidence() -> None:
+    seen = provider.evidence(probed(GOOD, *[TIMEOUT] * 10), 4_000, 20_000)
+    assert (seen.answers, seen.failures, seen.head_last, seen.longest_gap_ms) == (0, 9, 0, 16_000)
+
+
+def test_old_samples_are_let_go() -> None:
+    watched = Watched(Truth(), THREE)
+    for _ in replay(watched, for_s=600):
+        pass
+    assert {len(p.history) for p in watched.state.providers} == {1 + (POLICY.window_ms + 6_000) // 2_000}
+
+
+# -- what is signed ----------------------------------------------------------------------------------------------------
+
+
+def test_who_may_not_sign_is_told_why() -> None:
+    three = tuple(Provider(f"{name}-1", name, "http://x.example") for name in THREE)
+    assert certify.refusal(Chain(POLICY, three), KEYS[0]) == ""
+    assert "no observer key" in certify.refusal(Chain(POLICY, three), None)
+    assert f"{ADDRESSES[5]} is not one of the chain's observers" in certify.refusal(Chain(POLICY, three), KEYS[5])
+    assert "no observers are configured" in certify.refusal(Chain(policy(observers=(), threshold=0), three), KEYS[0])
+    assert "1 independent operators are configured" in certify.refusal(Chain(POLICY, three[:1]), KEYS[0])
+
+
+def seen_by(observer: int, halts: tuple[tuple[float, float], ...], for_s: float, last: Certificate | None) -> Observation | str:
+    """What an observer with operators of its own would sign at the end."""
+    watched = Watched(Truth(halts=halts), {f"{name}{observer}": honest for name in THREE})
+    for _ in replay(watched, for_s=for_s):
+        pass
+    return certify.observation(watched.state, KEYS[observer], last)
+
+
+def certified(kind: Any, observations: list[Observation | str], now_ms: int) -> Certificate:
+    assert all(isinstance(o, Observation) for o in observations), observations
+    certificate = assemble(kind, [o for o in observations if isinstance(o, Observation)], POLICY, now_ms)
+    assert isinstance(certificate, Certificate), certificate
+    return certificate
+
+
+def test_a_halt_and_its_recovery_are_signed_each_in_its_time() -> None:
+    halts = ((60.0, 200.0),)
+    assert seen_by(0, halts, 60 + WINDOW_S, None) == "nothing to certify: degraded"
+    halt = certified("halt", [seen_by(n, halts, 62 + WINDOW_S + INTERVAL_S, None) for n in (0, 1)], NOW_MS + 95_000)
+    assert halt_of(halt).highest_head == HEAD + 124
+    assert seen_by(0, halts, 190, halt) == "not recovered: halted"
+    early = seen_by(0, halts, 200 + WINDOW_S - longest_stall_ms(POLICY) / 1000, halt)
+    assert isinstance(early, str), "not yet a whole window"
+    recovery = certified("recovery", [seen_by(n, halts, 260, halt) for n in (0, 1)], NOW_MS + 260_000)
+    assert recovery.observations[0].halt_id == halt_of(halt).id
+    assert seen_by(0, halts, 300, recovery) == "nothing to certify: healthy"
+
+
+def test_a_recovery_waits_until_every_block_seen_at_the_halt_is_final() -> None:
+    halts = ((60.0, 200.0),)
+    halt = certified("halt", [seen_by(n, halts, 120, None) for n in (0, 1)], NOW_MS + 120_000)
+    watched = Watched(Truth(halts=halts, finality_stalls=((60, 1e9),)), {f"{name}0": honest for name in THREE})
+    for _ in replay(watched, for_s=400):
+        pass
+    why = certify.observation(watched.state, KEYS[0], halt)
+    assert isinstance(why, str)
+    assert "finalized is" in why
+
+
+def test_no_wall_time_is_trusted_for_how_long_a_chain_stood_still() -> None:
+    """Our wall clock jumps an hour during a normal run."""
+    watched = Watched(Truth(), THREE)
+    for _ in replay(watched, for_s=20):
+        pass
+    at_ms = watched.state.at_ms + 2_000
+    result = answer(watched.truth)
+    samples = {f"{name}-1": Sample(at_ms, NOW_MS + 3_600_000, 50, result) for name in THREE}
+    state, _ = chain.step(watched.state, samples, at_ms, NOW_MS + 3_600_000, uplink_down=False)
+    assert state.verdict != "halted"
