@@ -17,7 +17,7 @@ from tests.bench.figure import FULL, QUICK, Figure, Scale, Verdict
 
 GROUPS = (throughput, latency, lone, footprint, startup)
 LOG_WIDTH = 120
-STYLES: dict[Verdict, str] = {"": "", "ok": "green", "MISS": "red", "busy": "yellow"}
+STYLES: dict[Verdict, str] = {"": "", "ok": "green", "MISS": "red"}
 
 
 async def measure(scale: Scale, console: Console) -> list[Figure]:
@@ -68,9 +68,12 @@ def main() -> int:
     what = "a quick look" if quick else "figures"
     machine = f"load of the machine at the start {load:.1f} on {os.cpu_count()} cores"
     console.print(table(figures, f"{what}, {time.monotonic() - began:.0f} s, {machine}"))
-    if busy := [figure.name for figure in figures if figure.verdict == "busy"]:
-        console.print(f"not decided, for the raw client misses the target as well (machine too busy or slow): {'; '.join(busy)}")
-    if missed := [figure.name for figure in figures if figure.verdict == "MISS"]:
+    missed = [
+        figure.name + (" (the raw client, too)" if figure.raw_misses_too else "")
+        for figure in figures
+        if figure.verdict == "MISS"
+    ]
+    if missed:
         console.print(f"missed: {'; '.join(missed)}" + (" (quick: does not count)" if quick else ""))
     return 1 if missed and not quick else 0
 
