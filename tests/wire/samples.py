@@ -136,6 +136,12 @@ SAMPLES: dict[str, Message] = {
             ),
         ),
     ),
+    health.LAST_CERTIFICATE.ask.name: health.LastCertificateAsked(chain="arbitrum"),
+    health.LAST_CERTIFICATE.answer.name: health.LastCertificate(
+        chain="arbitrum",
+        sequence=17,
+        certificate=health.Certificate(chain="solana", kind="recovery", policy=POLICY, observations=(OBSERVATION,)),
+    ),
     lease.LEASE.name: lease.LeaseHeld(service="mirror", lease="relay", holder="host-42-9f3c", renewed_ms=1_767_225_601_001),
     service.STARTED.name: service.ServiceStarted(
         service="bridge", instance="host-7-01ab", version="1.2.3", started_ms=1_767_225_602_002

@@ -14,7 +14,7 @@ from jurymast.health_monitor.probe import ChainProber
 from jurymast.health_monitor.rpc import open_session
 from jurymast.health_monitor.settings import HealthMonitorSettings
 from jurymast.health_monitor.store import Store
-from jurymast.messages.health import SNAPSHOT
+from jurymast.messages.health import LAST_CERTIFICATE, SNAPSHOT
 from jurymast.service import Frame
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ async def app(frame: Frame[HealthMonitorSettings]) -> AsyncIterator[None]:
     ]
     monitor = Monitor(watches, Store(frame.bus), announcer, HealthMetrics(frame.metrics.registry), key, frame.instance)
     await frame.bus.queries.answer(SNAPSHOT, monitor.snapshot, everyone=True)
+    await frame.bus.queries.answer(LAST_CERTIFICATE, monitor.last_certificate)
     frame.ready_when("probes", monitor.check)
     frame.background("announcements", announcer.run())
     for number, watch in enumerate(watches):  # Spread over the interval, so that the chains' rounds do not meet.

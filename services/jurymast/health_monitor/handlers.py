@@ -17,7 +17,7 @@ from jurymast.health_monitor.decide.chain import ChainState
 from jurymast.health_monitor.metrics import HealthMetrics
 from jurymast.health_monitor.probe import ChainProber
 from jurymast.health_monitor.store import Last, Store
-from jurymast.messages.health import Snapshot, SnapshotAsked
+from jurymast.messages.health import LastCertificate, LastCertificateAsked, Snapshot, SnapshotAsked
 from jurymast.watchlist import Chain
 
 log = logging.getLogger(__name__)
@@ -146,6 +146,12 @@ class Monitor:
                 if asked.chain in ("", name)
             ),
         )
+
+    async def last_certificate(self, asked: LastCertificateAsked) -> LastCertificate:
+        if asked.chain not in self._watches:
+            raise Rejected(f"{asked.chain} is not watched; these are: {', '.join(self._watches) or 'none'}")
+        sequence, certificate = await self._store.last(asked.chain)
+        return LastCertificate(chain=asked.chain, sequence=sequence, certificate=certificate)
 
 
 def _named(last: Last) -> str:

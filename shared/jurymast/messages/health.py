@@ -187,6 +187,17 @@ class Snapshot(Message, frozen=True, kw_only=True):
     chains: tuple[ChainHealth, ...]
 
 
+class LastCertificateAsked(Message, frozen=True, kw_only=True):
+    chain: str
+
+
+class LastCertificate(Message, frozen=True, kw_only=True):
+    chain: str
+    sequence: int
+    """Its place in the stream; zero, and no certificate, before the first."""
+    certificate: Certificate | None = None
+
+
 MONITOR = "health-monitor"
 
 PROVIDER_CHANGED = Channel(
@@ -220,6 +231,14 @@ SNAPSHOT = Query(
     SnapshotAsked,
     Snapshot,
     summary="How are the chains and their providers now? Every monitor answers.",
+    asked_by=OPERATOR,
+    answered_by=MONITOR,
+)
+LAST_CERTIFICATE = Query(
+    "health.certificate.last",
+    LastCertificateAsked,
+    LastCertificate,
+    summary="Which was the last certificate of this chain?",
     asked_by=OPERATOR,
     answered_by=MONITOR,
 )
