@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
@@ -52,15 +51,13 @@ def variables(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[
         images = base_images(docker)
     except Unavailable as error:
         pytest.skip(str(error))
-    token = tmp_path_factory.mktemp("secrets") / "token"
-    token.write_text("not-to-be-seen\n")
-    token.chmod(0o644)
+    directory = tmp_path_factory.mktemp("secrets")
     return {
         **images,
         "JURYMAST_IMAGE": "jurymast-test:local",
         "JURYMAST_BUILD_CA": certificates(),
         "JURYMAST_NATS_ADDRESS": "127.0.0.1:",
-        "TOKEN_FILE": str(token),
+        "JURYMAST_SECRETS": str(directory),
     }
 
 
@@ -72,7 +69,7 @@ def built(
     stack = Stack(docker, (ROOT / "docker-compose.yml",), variables)
     stack = Stack(docker, (*stack.files, building(stack, tmp_path_factory.mktemp("compose"))), variables, stack.name)
     begun = time.monotonic()
-    stack.compose("build", "--quiet", within_s=BUILD_S)
+    stack.compose("--progress", "plain", "build", within_s=BUILD_S)
     figures.append(f"docker compose build: {time.monotonic() - begun:.1f} s")
     yield stack
     if not docker.ours:  # Our own engine keeps them for the next run, and nobody else sees them.
@@ -81,15 +78,15 @@ def built(
 
 @pytest.fixture(scope="session")
 def started(built: Stack, figures: list[str]) -> Iterator[tuple[Stack, float]]:
-    """A running deployment with the echo service beside it, and how long it took to be healthy."""
-    running = Stack(built.engine, (*built.files, Path(__file__).parent / "echo.yml"), built.environment, built.name)
+    """A running deployment, and how long it took to be healthy."""
+    built.compose("run", "--rm", "keys")
     try:
-        seconds = running.up()
+        seconds = built.up()
         figures.append(f"docker compose up --wait: {seconds:.1f} s until everything is healthy")
-        yield running, seconds
+        yield built, seconds
     finally:
-        running.down()
-    assert running.left() == ""
+        built.down()
+    assert built.left() == ""
 
 
 @pytest.fixture

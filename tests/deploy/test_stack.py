@@ -19,8 +19,8 @@ from tests.deploy.stack import Stack, eventually
 
 UP_WITHIN_S = 30
 JOBS = ("prepare", "provision")
-RUNNING = ("nats", "redis", "echo")
-SERVICES = ("echo",)
+RUNNING = ("nats", "redis", "health-monitor")
+SERVICES = ("health-monitor",)
 BACK_S = 60
 
 
@@ -78,25 +78,33 @@ def _status(stack: Stack, container: str) -> dict[str, str]:
 
 def test_a_service_writes_to_its_scratch_directory_only(stack: Stack) -> None:
     code = "from pathlib import Path; Path('/tmp/x').write_text('x'); Path('/opt/jurymast/x').write_text('x')"
-    done = stack.engine.docker("exec", stack.container("echo")["Id"], "python", "-c", code)
+    done = stack.engine.docker("exec", stack.container("health-monitor")["Id"], "python", "-c", code)
     assert "Read-only file system: '/opt/jurymast/x'" in done.stderr
 
 
 def test_a_secret_is_a_file_for_its_service_and_nowhere_else(stack: Stack) -> None:
-    secret = Path(stack.environment["TOKEN_FILE"]).read_text().strip()
-    echo = stack.container("echo")
-    assert stack.python(echo["Id"], "print(open('/run/secrets/token').read().strip())") == secret
-    assert secret not in json.dumps(echo)
-    assert secret not in stack.get(echo["Id"], "/healthz")[1]
+    file = Path(stack.environment["JURYMAST_SECRETS"]) / "observer.key"
+    assert file.stat().st_mode & 0o777 == 0o600
+    secret = file.read_text().strip()
+    monitor = stack.container("health-monitor")
+    assert stack.python(monitor["Id"], "print(open('/run/secrets/observer').read().strip())") == secret
+    assert secret not in json.dumps(monitor)
+    assert secret not in stack.get(monitor["Id"], "/healthz")[1]
     assert secret not in stack.compose("logs", "--no-color")
     assert "/run/secrets" not in json.dumps([stack.container(name)["Mounts"] for name in ("nats", "redis", "prepare")])
 
 
-def test_services_and_redis_share_no_network_and_neither_has_a_way_out(stack: Stack) -> None:
-    networks = {service: set(stack.container(service)["NetworkSettings"]["Networks"]) for service in RUNNING}
-    assert not networks["redis"] & (networks["echo"] | networks["nats"])
-    inspected = json.loads(stack.engine.said("network", "inspect", *networks["redis"], *networks["echo"]))
-    assert [network["Internal"] for network in inspected] == [True, True]
+def test_redis_is_on_a_network_of_its_own_and_only_the_way_to_providers_leads_out(stack: Stack) -> None:
+    networks = {service: _networks(stack, service) for service in RUNNING}
+    assert networks["redis"] == {"store": True}
+    assert networks["health-monitor"] == {"bus": True, "outside": False}
+    assert networks["nats"] == {"bus": True, "edge": False}
+
+
+def _networks(stack: Stack, service: str) -> dict[str, bool]:
+    """And whether each is internal."""
+    inspected = json.loads(stack.engine.said("network", "inspect", *stack.container(service)["NetworkSettings"]["Networks"]))
+    return {network["Labels"]["com.docker.compose.network"]: network["Internal"] for network in inspected}
 
 
 # -- hurt --------------------------------------------------------------------------------------------------------------
@@ -110,39 +118,41 @@ def _kill(container: dict[str, Any]) -> None:
         pytest.skip("the engine's processes are not ours to kill: it runs elsewhere, or we are not root")
 
 
-@pytest.mark.parametrize("service", ["echo", "nats"])
+@pytest.mark.parametrize("service", ["health-monitor", "nats"])
 def test_what_is_killed_comes_back(service: str, stack: Stack) -> None:
     before = stack.container(service)
     _kill(before)
     eventually(lambda: stack.container(service)["RestartCount"] > before["RestartCount"], BACK_S, f"a restart of {service}")
-    eventually(lambda: {*stack.health(service), *stack.health("echo")} == {"healthy"}, BACK_S, f"{service} healthy again")
+    eventually(
+        lambda: {*stack.health(service), *stack.health("health-monitor")} == {"healthy"}, BACK_S, f"{service} healthy again"
+    )
     assert "exactly what the table says" in stack.compose("run", "--rm", "operator", "streams", "diff")
 
 
 def test_a_frozen_nats_shows_in_readiness_and_passes(stack: Stack) -> None:
-    echo = stack.container("echo")
+    monitor = stack.container("health-monitor")
     stack.compose("pause", "nats")
     try:
-        eventually(lambda: stack.get(echo["Id"], "/readyz")[0] == 503, BACK_S, "not ready")
-        assert "nats:" in stack.get(echo["Id"], "/readyz")[1]
-        assert stack.get(echo["Id"], "/livez")[0] == 200
+        eventually(lambda: stack.get(monitor["Id"], "/readyz")[0] == 503, BACK_S, "not ready")
+        assert "nats:" in stack.get(monitor["Id"], "/readyz")[1]
+        assert stack.get(monitor["Id"], "/livez")[0] == 200
     finally:
         stack.compose("unpause", "nats")
-    eventually(lambda: stack.get(echo["Id"], "/readyz")[0] == 200, BACK_S, "ready again")
+    eventually(lambda: stack.get(monitor["Id"], "/readyz")[0] == 200, BACK_S, "ready again")
     eventually(lambda: stack.health("nats") == ["healthy"], BACK_S, "NATS healthy again")
-    assert stack.container("echo")["State"]["Pid"] == echo["State"]["Pid"], "it waits for NATS instead of ending"
+    assert stack.container("health-monitor")["State"]["Pid"] == monitor["State"]["Pid"], "it waits for NATS instead of ending"
 
 
 # -- scaled ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_service_scales_and_shrinks(stack: Stack) -> None:
-    stack.up("--no-recreate", "--scale", "echo=3")
-    assert stack.health("echo") == ["healthy"] * 3
-    documents = [json.loads(stack.get(container["Id"], "/healthz")[1]) for container in stack.containers("echo")]
+    stack.up("--no-recreate", "--scale", "health-monitor=3")
+    assert stack.health("health-monitor") == ["healthy"] * 3
+    documents = [json.loads(stack.get(container["Id"], "/healthz")[1]) for container in stack.containers("health-monitor")]
     assert len({document["instance"] for document in documents}) == 3
-    stack.up("--no-recreate", "--scale", "echo=1")
-    assert stack.health("echo") == ["healthy"]
+    stack.up("--no-recreate", "--scale", "health-monitor=1")
+    assert stack.health("health-monitor") == ["healthy"]
 
 
 # -- refused -----------------------------------------------------------------------------------------------------------
@@ -169,8 +179,7 @@ def test_a_port_that_is_taken_is_named_and_disturbs_nobody(other: Stack, stack: 
 
 
 def test_a_secret_that_is_missing_is_named(other: Stack, tmp_path: Path) -> None:
-    missing = str(tmp_path / "token")
-    second = replace(other, environment={**other.environment, "TOKEN_FILE": missing})
-    failed = second.engine.docker("compose", "up", "--wait", "echo", within_s=BACK_S, **second.variables())
+    second = replace(other, environment={**other.environment, "JURYMAST_SECRETS": str(tmp_path)})
+    failed = second.engine.docker("compose", "up", "--wait", "health-monitor", within_s=BACK_S, **second.variables())
     assert failed.returncode != 0
-    assert missing in failed.stderr
+    assert f"{tmp_path}/observer.key" in failed.stderr

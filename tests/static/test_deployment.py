@@ -20,6 +20,7 @@ from tests.static.tools import ROOT
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = [name for name, service in SERVICES.items() if "JURYMAST_IMAGE" in service["image"]]
+ROOT_JOB = "keys"
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
 UNPACKED = ROOT / ".engine/plugins/usr/libexec/docker/cli-plugins/docker-compose"
 """Where the deploy tier leaves it on machines without one."""
@@ -34,11 +35,17 @@ def test_a_container_is_given_no_more_than_it_needs(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in service["security_opt"]
-    assert re.search(r"JURYMAST_USER:-[1-9]\d*:[1-9]\d*", service["user"])
+    assert (service["user"] == "0:0") == (name == ROOT_JOB)
+    assert name == ROOT_JOB or re.search(r"JURYMAST_USER:-[1-9]\d*:[1-9]\d*", service["user"])
     assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
     assert service["logging"]["options"].keys() == {"max-size", "max-file"}
     assert "privileged" not in service
-    assert "cap_add" not in service
+    assert ("cap_add" in service) == (name == ROOT_JOB)
+
+
+def test_what_runs_as_root_runs_by_hand_and_reaches_nobody() -> None:
+    assert SERVICES[ROOT_JOB]["profiles"] == ["tools"]
+    assert SERVICES[ROOT_JOB]["network_mode"] == "none"
 
 
 @pytest.mark.parametrize("name", SERVICES)
