@@ -15,7 +15,7 @@ from rich.text import Text
 from tests.bench import footprint, latency, lone, startup, throughput
 from tests.bench.figure import FULL, QUICK, Figure, Scale, Verdict
 
-GROUPS = (throughput, latency, lone, footprint, startup)
+GROUPS = (startup, footprint, lone, throughput, latency)
 LOG_WIDTH = 120
 STYLES: dict[Verdict, str] = {"": "", "ok": "green", "MISS": "red"}
 

@@ -17,6 +17,7 @@ from tests.servers import ROOT, Process, eventually
 
 READY_S = 10.0
 INSTALL_S = 60.0
+STOP_S = 30.0
 GIVE_UP_S = 300.0
 
 
@@ -31,9 +32,9 @@ async def measure(scale: Scale) -> AsyncIterator[Figure]:
 
 async def _up_s() -> float:
     with TemporaryDirectory(prefix="jurymast-bench-") as temporary:
-        directory = Path(temporary)
+        directory, state = Path(temporary), str(Path(temporary) / "state")
         began = time.monotonic()
-        mesh = Process(sys.executable, "-m", "jurymast.cli", "up", "--state", str(directory / "state"), log=directory / "up.log")
+        mesh = Process(sys.executable, "-m", "jurymast.cli", "up", "--state", state, log=directory / "up.log")
 
         async def says_ready() -> bool:
             said = mesh.log.read_text()
@@ -44,9 +45,11 @@ async def _up_s() -> float:
             await eventually(says_ready, GIVE_UP_S, what="the mesh")
             seconds = time.monotonic() - began
             mesh.send(signal.SIGINT)
-            await mesh.wait(60)
+            await mesh.wait(STOP_S)
         finally:
-            mesh.end()
+            if mesh.popen.poll() is None:  # Killed, it leaves its servers behind; `down` finds them.
+                mesh.end()
+                await _run(sys.executable, "-m", "jurymast.cli", "down", "--state", state, cwd=str(ROOT))
     return seconds
 
 
