@@ -23,6 +23,12 @@ def run(built: Stack, *command: str) -> str:
     return built.engine.said(*ALONE, built.environment["JURYMAST_IMAGE"], *command)
 
 
+def test_compose_has_nothing_to_say_about_the_shipped_file(built: Stack) -> None:
+    shipped = str(ROOT / "docker-compose.yml")
+    checked = built.engine.docker("compose", "--file", shipped, "--profile", "*", "config", "--quiet")
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
 def test_it_runs_without_root_and_without_a_writable_file(built: Stack) -> None:
     assert run(built, "jurymast", "--version").startswith("jurymast, version ")
     assert run(built, "sh", "-c", "id -u; id -g").split() == ["10001", "10001"]
