@@ -8,19 +8,21 @@ import json
 import re
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from jurymast.bus import Bus
 from jurymast.bus.query import Queries
-from jurymast.certificate import certificate_id, halt_of, verify
+from jurymast.certificate import assemble, certificate_id, from_json, halt_of, observe, verify
 from jurymast.errors import Rejected, Transient
 from jurymast.messages import catalog
 from jurymast.messages.channel import OPERATOR, SCHEMA_HEADER
 from jurymast.messages.health import (
+    CERTIFIED,
     CHAIN_CHANGED,
     LAST_CERTIFICATE,
     SNAPSHOT,
@@ -31,6 +33,7 @@ from jurymast.messages.health import (
     Kind,
     LastCertificate,
     LastCertificateAsked,
+    Observation,
     Snapshot,
     SnapshotAsked,
 )
@@ -41,10 +44,11 @@ from jurymast.telemetry import Tracer
 from jurymast.watchlist import parse
 from tests import rpc_stub
 from tests.anvil import running_anvil
+from tests.mesh.test_provision import jurymast
 from tests.proxy import Proxy
 from tests.rpc_stub import StubChain, providers
 from tests.servers import NatsServer, Service, eventually
-from tests.watching import ADDRESSES
+from tests.watching import ADDRESSES, KEYS, NOW_MS, operators_of, still
 
 WINDOW_S, INTERVAL_S, TIMEOUT_S = 3.0, 0.5, 0.5
 SLOT_MS = 100
@@ -484,3 +488,57 @@ async def test_a_real_evm_node_that_stops_making_blocks_is_certified_and_its_rec
         assert (await monitors.last()).certificate == recovery, "silence certifies nothing"
         anvil.process.send(signal.SIGCONT)
         await monitors.become("healthy", 2)
+
+
+# -- commands ----------------------------------------------------------------------------------------------------------
+
+
+async def test_operators_see_health_and_get_certificates_to_verify(
+    server: NatsServer, bus: Bus, world: World, tmp_path: Path
+) -> None:
+    chains = tmp_path / "chains.toml"
+    chains.write_text(chains_file({**await world.urls("acme", "bolt"), **await world.urls("hyper", behave=rpc_stub.html)}))
+    code, output = await jurymast("health", url=server.url)
+    assert (code, output) == (1, "jurymast: no health-monitor answers\n")
+    service = Service("jurymast.health_monitor", server.url, tmp_path, JURYMAST_CHAINS_FILE=str(chains))
+    try:
+        await service.ready()
+
+        async def healthy() -> str:
+            code, output = await jurymast("health", url=server.url)
+            return output if code == 0 else ""
+
+        output = await eventually(healthy, what="health")
+        assert "(signs nothing)\n  main is healthy since " in output
+        assert "    ok acme-1 (acme) " in output
+        assert "    -- hyper-1 (hyper) " in output
+        assert "garbage: HTML" in output
+        code, output = await jurymast("health", "--json", "--chain", "main", url=server.url)
+        assert json.loads(output)[0]["chains"][0]["verdict"] == "healthy"
+        code, output = await jurymast("certificate", "main", url=server.url)
+        assert (code, output) == (1, "jurymast: there is no certificate of main\n")
+        code, output = await jurymast("certificate", "other", url=server.url)
+        assert code == 1
+        assert "other is not watched; these are: main" in output
+
+        policy = parse(chains.read_text())[0].policy
+        evidence = [[still(operator, longest_gap_ms=500) for operator in operators_of(n)] for n in (0, 1)]
+        signed = [observe("halt", evidence[n], policy, KEYS[n], NOW_MS) for n in (0, 1)]
+        certificate = assemble("halt", [o for o in signed if isinstance(o, Observation)], policy, NOW_MS)
+        assert isinstance(certificate, Certificate)
+        await bus.publish(CERTIFIED, certificate, id="one")
+        code, output = await jurymast("certificate", "main", url=server.url)
+        assert code == 0
+        assert verify(from_json(output.encode()), policy) == []
+        world.chain.halt()
+        await eventually(halted_shown(server.url), what="a halt on the command line")
+    finally:
+        service.process.end()
+
+
+def halted_shown(url: str) -> Callable[[], Awaitable[bool]]:
+    async def shown() -> bool:
+        code, output = await jurymast("health", url=url)
+        return code == 1 and "main is halted since " in output
+
+    return shown

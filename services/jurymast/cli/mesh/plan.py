@@ -77,7 +77,7 @@ class Plan:
         return replace(self, services=self.services + services)
 
 
-PLAN = Plan(services=())
+PLAN = Plan(services=(Service("health-monitor", "jurymast.health_monitor"),))
 """What `jurymast up` starts."""
 
 
