@@ -63,6 +63,9 @@ class StubProvider:
         self.ahead = 0
         self.wrong_id = False
         self.batches = True
+        self.delay_s = 0.0
+        self.transactions = 0
+        """Hashes in each EVM block."""
         self.asked: list[str] = []
         """Methods, in the order in which they came."""
         self.requests = 0
@@ -83,6 +86,8 @@ class StubProvider:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.requests += 1
+        if self.delay_s:
+            await asyncio.sleep(self.delay_s)
         return await self.behave(self, request)
 
     def reply(self, call: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +114,11 @@ class StubProvider:
                 return hex(1 if self.wrong_id else EVM_CHAIN_ID)
             case "eth_getBlockByNumber", [tag, False]:
                 height = max(0, head - FINALITY_BLOCKS) if tag == "finalized" else head
-                return {"number": hex(height), "timestamp": hex(self.chain.clock_s), "hash": "0x" + "0" * 64, "transactions": []}
+                return {
+                    "number": hex(height),
+                    "timestamp": hex(self.chain.clock_s),
+                    "transactions": ["0x" + "0" * 64] * self.transactions,
+                }
         return None
 
 

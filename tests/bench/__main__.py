@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tests.bench import footprint, latency, lone, startup, throughput
+from tests.bench import footprint, health, latency, lone, startup, throughput
 from tests.bench.figure import FULL, QUICK, Figure, Scale, Verdict
 
-GROUPS = (startup, footprint, lone, throughput, latency)
+GROUPS = (startup, footprint, health, lone, throughput, latency)
 LOG_WIDTH = 120
 STYLES: dict[Verdict, str] = {"": "", "ok": "green", "MISS": "red"}
 

@@ -25,14 +25,36 @@ class Scale:
     offered_s: float
     lone: int
     idle_s: float
+    halts: int
+    healthy_minutes: int
     cold_install: bool
 
 
 QUICK = Scale(
-    drains=1, batched=10_000, concurrent=4_000, one_by_one=1_500, offers=1, offered_s=0.4, lone=1, idle_s=1, cold_install=False
+    drains=1,
+    batched=10_000,
+    concurrent=4_000,
+    one_by_one=1_500,
+    offers=1,
+    offered_s=0.4,
+    lone=1,
+    idle_s=1,
+    halts=1,
+    healthy_minutes=200,
+    cold_install=False,
 )
 FULL = Scale(
-    drains=5, batched=20_000, concurrent=10_000, one_by_one=4_000, offers=9, offered_s=1, lone=8, idle_s=10, cold_install=True
+    drains=5,
+    batched=20_000,
+    concurrent=10_000,
+    one_by_one=4_000,
+    offers=9,
+    offered_s=1,
+    lone=8,
+    idle_s=10,
+    halts=6,
+    healthy_minutes=10_000,
+    cold_install=True,
 )
 
 
