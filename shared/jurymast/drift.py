@@ -43,7 +43,6 @@ _SHRINKING_LOSES = {
     "max_msg_size": "messages that were accepted before are refused",
     "num_replicas": "fewer copies survive the loss of a node",
     "duplicate_window": "duplicates that were dropped before are stored twice",
-    "max_deliver": "messages with that many attempts are not delivered again",
 }
 _IMPOSSIBLE = {
     "retention": "a stream keeps its retention for life",

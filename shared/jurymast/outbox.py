@@ -27,12 +27,15 @@ log = logging.getLogger(__name__)
 
 CHUNK = 100
 FLUSH_S = 2.0
+HEADER_SLACK = 128
+"""What the headers' own format may take on the wire, and a trace on top of those stamped here."""
 IDLE_S = 1.0
 """How often to look for rows that another process committed; own commits wake the relay at once."""
 
 
 class OutboxRow(SQLModel, table=True):
     __tablename__ = "outbox"
+    __table_args__ = {"sqlite_autoincrement": True}
 
     id: int | None = Field(default=None, primary_key=True)
     subject: str
@@ -52,10 +55,10 @@ class Outbox:
         self._ending = False
 
     def add(self, session: AsyncSession, channel: Channel[M], message: M, *, id: str) -> None:  # noqa: A002
-        payload = channel.encode(message)
-        if len(payload) > MAX_MESSAGE_BYTES:  # Now, where the transaction can still be refused.
-            raise Rejected(f"{channel.name}: {len(payload)} bytes, the bus takes {MAX_MESSAGE_BYTES}")
-        stamped = msgspec.json.encode(stamp(channel, id))
+        payload, stamped = channel.encode(message), msgspec.json.encode(stamp(channel, id))
+        size = len(payload) + len(stamped) + HEADER_SLACK
+        if size > MAX_MESSAGE_BYTES:  # Now, where the transaction can still be refused.
+            raise Rejected(f"{channel.name}: {size} bytes with headers, the bus takes {MAX_MESSAGE_BYTES}")
         session.add(OutboxRow(subject=channel.subject(message), headers=stamped, payload=payload))
 
     def wake(self) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from jurymast.errors import Misconfigured
 from jurymast.messages.channel import EACH_SERVICE, OPERATOR, AnyChannel, Query
 from jurymast.messages.lease import LeaseHeld
-from jurymast.streams import ADVISORIES, DEAD, STORED, Stream, Table
+from jurymast.streams import DEAD, STORED, Stream, Table
 
 PROVISIONER = "provisioner"
 """Brings a server to the stream table, and can do nothing else."""
@@ -130,7 +130,7 @@ class Access:
 
     def _read(self, service: str) -> set[Stream]:
         """Streams of which it reads single messages: those it consumes, those of its own subjects, and where its leases are."""
-        consumed = {stream for stream, _ in self.table.consumers_of(service) if stream.name != ADVISORIES.name}
+        consumed = {stream for stream, _ in self.table.consumers_of(service)}
         owned = {self.table.stream_for(channel) for channel in self.channels if service in channel.owners}
         leases = {self.table.stream_for(channel) for channel in self.channels if _each_leads(channel)}
         return consumed | owned | leases

@@ -36,6 +36,7 @@ from jurymast.errors import JurymastError, Misconfigured, Transient
 from jurymast.messages.service import STARTED, STATUS, STOPPED, Check, ServiceStarted, ServiceStatus, ServiceStopped, StatusAsked
 from jurymast.settings import Settings, load, redacted
 from jurymast.streams import TABLE, Table
+from jurymast.tasks import cancel
 from jurymast.telemetry import Metrics, Tracer, start_logging
 
 log = logging.getLogger(__name__)
@@ -82,6 +83,7 @@ class Frame(Generic[S]):
         )
         self.http_port = 0
         self._stack = AsyncExitStack()
+        self._started = False
         self._serving = False
         self._ending: Ending | None = None
         self._ended = asyncio.Event()
@@ -100,11 +102,7 @@ class Frame(Generic[S]):
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(self._background_ended)
 
-        async def cancel() -> None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-        self._stack.push_async_callback(cancel)
+        self._stack.push_async_callback(cancel, task)
 
     def ready_when(self, name: str, check: Callable[[], Awaitable[None]]) -> None:
         """Ready only while `check` returns; what it raises is the reason why not."""
@@ -126,7 +124,7 @@ class Frame(Generic[S]):
             ended = asyncio.create_task(self._ended.wait())
             await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
             ended.cancel()
-            if not self._serving:  # Still starting: there is nothing to drain.
+            if not self._started:  # There is nothing to drain.
                 serving.cancel()
             try:
                 async with asyncio.timeout(self.settings.drain_s + CLOSE_S):
@@ -149,7 +147,7 @@ class Frame(Generic[S]):
             self._stack.push_async_callback(self._drain)
             self.background("consumer checks", self._check_consumers())
             await self.bus.queries.answer(STATUS, self._answer_status, everyone=True)
-            self._serving = True
+            self._started = self._serving = True
             await self._check_once()
             log.info("ready", extra={"settings": redacted(self.settings)})
             await self._announce(
@@ -181,6 +179,9 @@ class Frame(Generic[S]):
         if self._ending is None:
             self._ending = Ending(code, reason)
             self._ended.set()
+        elif code == EXIT_OK:  # Whoever asks a second time does not want to wait for what is still running.
+            log.critical("leaving at once: %s again", reason)
+            os._exit(EXIT_FAILED)
 
     def _background_ended(self, task: asyncio.Task[None]) -> None:
         if task.cancelled():

@@ -74,7 +74,7 @@ def load(cls: type[S], environ: Mapping[str, str]) -> S:
 def redacted(settings: Settings) -> dict[str, Any]:
     """For logs and health pages: everything but the secrets, credentials inside URLs included."""
     return {
-        name: "***" if isinstance(value, Secret) else _without_credentials(value)
+        name: "***" if isinstance(value, Secret) else without_credentials(value)
         for name, value in ((field, getattr(settings, field)) for field in settings.__struct_fields__)
     }
 
@@ -97,8 +97,8 @@ def _convert(text: str, kind: Any) -> Any:
     try:
         return msgspec.convert(text, kind, strict=False, dec_hook=lambda _, secret: Secret(secret))
     except msgspec.ValidationError as error:
-        raise ValueError(f"{_without_credentials(text)!r} will not do: {error}") from None
+        raise ValueError(f"{without_credentials(text)!r} will not do: {error}") from None
 
 
-def _without_credentials(value: Any) -> Any:
+def without_credentials(value: Any) -> Any:
     return _CREDENTIALS.sub("", value) if isinstance(value, str) else value

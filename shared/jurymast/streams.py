@@ -24,8 +24,6 @@ UNLIMITED = -1
 MAX_MESSAGE_BYTES = 512 * KIB
 """Half of the server's 1 MiB, so that a dead letter can always carry the whole message it is about."""
 
-ADVISORY = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"
-
 STORED = "stored"
 """Streams that republish repeat what they have stored under this prefix, with its sequence in a header. Consumers outside read it
 there: whoever listens to the subject itself also hears what the stream then refuses."""
@@ -44,6 +42,8 @@ class Consumer:
     deliver: Literal["all", "new"] = "all"
     ack_wait_s: float = 30
     max_deliver: int = 6
+    """Attempts that a message has. The service counts, not the server, which would fall silent after the last one: a message that
+    kills its process each time is buried when it comes once more."""
     backoff_s: tuple[float, ...] = (0.2, 1, 5, 15, 60)
     """Delay before each further attempt; the last one repeats. Applied when a handler fails: the server's own back-off would
     also shorten the acknowledgement deadline of a handler that is merely slow."""
@@ -62,7 +62,7 @@ class Consumer:
             "deliver_policy": self.deliver,
             "replay_policy": "instant",
             "ack_wait": _nanoseconds(self.ack_wait_s),
-            "max_deliver": self.max_deliver,
+            "max_deliver": UNLIMITED,
             "max_ack_pending": self.max_ack_pending,
         }
 
@@ -196,26 +196,14 @@ class Table:
 
     @cached_property
     def compiled(self) -> tuple[Stream, ...]:
-        """All streams, with the two consumers each service needs for its dead letters."""
+        """All streams, with the consumer that each service needs for replays of its dead letters."""
         services = sorted({c.service for stream in self.streams for c in stream.consumers})
         return tuple(self._with_housekeeping(stream, services) for stream in self.all_streams)
 
     def _with_housekeeping(self, stream: Stream, services: Iterable[str]) -> Stream:
         if stream.name == REPLAYS.name:
             return replace(stream, consumers=tuple(replay_consumer(name) for name in services))
-        if stream.name == ADVISORIES.name:
-            return replace(stream, consumers=tuple(self._advisory_consumer(name) for name in services))
         return stream
-
-    def _advisory_consumer(self, name: str) -> Consumer:
-        own = (f"{ADVISORY}.{s.name}.{c.name}" for s in self.streams for c in s.consumers if c.service == name)
-        return Consumer(
-            name=f"advisories-{name}",
-            service=name,
-            subjects=tuple(own),
-            summary=f"Messages on which {name} died at every attempt.",
-            max_deliver=UNLIMITED,
-        )
 
     def consumer(self, name: str) -> tuple[Stream, Consumer]:
         for stream in self.compiled:
@@ -291,13 +279,6 @@ REPLAYS = Stream(
     retention="workqueue",
     discard="new",
 )
-ADVISORIES = Stream(
-    name="ADVISORIES",
-    subjects=(f"{ADVISORY}.>",),
-    summary="The server's word that a message was delivered as often as allowed and never acknowledged.",
-    max_bytes=64 * MIB,
-    max_age_s=14 * DAY_S,
-)
 LEASES = Stream(
     name="LEASES",
     subjects=(f"{lease.LEASE.name}.>",),
@@ -341,7 +322,7 @@ CERTIFICATES = Stream(
     republish=True,
 )
 
-TABLE = Table(streams=(DEAD, REPLAYS, ADVISORIES, LEASES, SERVICES, HEALTH, OBSERVATIONS, CERTIFICATES))
+TABLE = Table(streams=(DEAD, REPLAYS, LEASES, SERVICES, HEALTH, OBSERVATIONS, CERTIFICATES))
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -183,6 +185,71 @@ async def test_in_a_failing_batch_only_the_culprit_pays(bus: Bus) -> None:
     assert handled == set(range(20)) - {7}
     assert max(sizes) > 1
     assert letter.reason == "Rejected: seven"
+
+
+async def test_what_stands_behind_a_message_that_kills_the_process_is_handled_all_the_same(server: NatsServer) -> None:
+    """Each life handles what it can and dies at number 3; the batch that died with it is tried message by message."""
+    handled: set[int] = set()
+
+    async def handle(deliveries: Sequence[Delivery[Measured]]) -> None:
+        for delivery in deliveries:
+            if delivery.message.number == 3:
+                raise Died
+        handled.update(delivery.message.number for delivery in deliveries)
+
+    table = TABLE.with_streams(replace(ECHO, consumers=tuple(replace(c, ack_wait_s=1) for c in ECHO.consumers)))
+    await server.provision(table)
+    async with running_bus(server.url, table, service="tester") as bus:
+        for number in range(8):
+            await bus.publish(MEASURED, Measured(number=number), id=f"m{number}")
+    letter = None
+    for _ in range(10):
+        async with dying_bus(server.url, table) as (mortal, died):
+            mortal.on_batch("echo-measured", MEASURED, handler=handle)
+            await mortal.consume()
+            await eventually(partial(_dead_or_done, died, mortal), what="a death, or an end")
+            if found := await letters(mortal):
+                letter = found[0]
+                break
+    assert handled == set(range(8)) - {3}
+    assert letter is not None
+    assert (letter.cause, letter.subject, letter.attempts) == ("crashed", "echo.measured", 6)
+    assert "never finished" in letter.reason
+
+
+class Died(BaseException):
+    """Takes everything with it that runs, as the end of a process does."""
+
+
+@asynccontextmanager
+async def dying_bus(url: str, table: Table) -> AsyncIterator[tuple[Bus, list[str]]]:
+    died: list[str] = []
+    metrics, tracer = Metrics(), Tracer("echo")
+    bus = Bus(Settings(nats_url=url), service="echo", table=table, metrics=metrics, tracer=tracer, fatal=died.append)
+    await bus.connect()
+    try:
+        yield bus, died
+    finally:
+        await bus.close()
+
+
+async def _dead_or_done(died: list[str], bus: Bus) -> bool:
+    return bool(died or await letters(bus))
+
+
+async def test_a_handler_whose_own_work_was_cancelled_has_failed_and_the_loop_lives(bus: Bus) -> None:
+    calls: list[int] = []
+
+    async def handle(deliveries: Sequence[Delivery[Measured]]) -> None:
+        calls.append(deliveries[0].position.attempt)
+        if len(calls) == 1:
+            raise asyncio.CancelledError
+
+    await bus.publish(MEASURED, Measured(number=1), id="m")
+    bus.on_batch("echo-measured", MEASURED, handler=handle)
+    await bus.consume()
+    await settled(bus, "echo-measured")
+    assert calls == [1, 2]
 
 
 async def test_a_handler_slower_than_the_deadline_keeps_its_message(bus: Bus) -> None:
@@ -393,6 +460,38 @@ async def test_handlers_go_on_after_the_server_was_killed_and_came_back(server: 
     await settled(bus)
     # A killed server may forget an acknowledgement, never a message: delivery is at least once.
     assert list(dict.fromkeys(name for name, _ in handler.calls)) == ["a", "b"]
+
+
+@pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
+async def test_nothing_is_asked_for_while_the_server_is_away(server: NatsServer, bus: Bus, *, batch: bool) -> None:
+    """Every question asked meanwhile would be answered at once later, with messages that nobody is free to handle."""
+    release = asyncio.Event()
+    taken: list[str] = []
+
+    async def handle(delivery: Delivery[Asked]) -> None:
+        taken.append(delivery.message.id)
+        await release.wait()
+
+    async def handle_all(deliveries: Sequence[Delivery[Any]]) -> None:
+        for delivery in deliveries:
+            await handle(delivery)
+
+    if batch:
+        bus.on_batch("echo-asked", ASKED, handler=handle_all, size=1)
+    else:
+        bus.on("echo-asked", ASKED, handler=handle)
+    await bus.consume()
+    server.kill()
+    await eventually(lambda: _true(bus.trouble), what="noticing")
+    await asyncio.sleep(5)  # Long enough for several questions: it is the time without a server that is tested.
+    await server.start()
+    async with running_bus(server.url, ECHO_TABLE, service="tester") as tester:
+        await ask(tester, *(f"q{number}" for number in range(10)))
+        await eventually(lambda: _true(taken), what="the first message")
+        await eventually(lambda: _true(not bus.trouble), what="reconnecting")
+        info = await tester.js.consumer_info("ECHO", "echo-asked")
+    release.set()
+    assert info.num_ack_pending == 1
 
 
 @pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])

@@ -13,7 +13,8 @@ from nats.js.errors import APIError
 
 from jurymast import clock
 from jurymast.bus import Bus, Lease
-from jurymast.bus.lease import SELF_FENCE, LeaseLost
+from jurymast.bus.lease import SELF_FENCE, LeaseLost, Term
+from jurymast.tasks import cancel
 from tests.echo.messages import ECHO_LEASE
 from tests.echo.streams import ECHO_TABLE
 from tests.servers import NatsServer, Process, eventually, running_bus
@@ -130,7 +131,7 @@ async def test_work_runs_only_while_leading_and_is_cancelled_when_the_lease_is_l
     lease = lease_of(bus, "leader")
     begun, cancelled = asyncio.Event(), asyncio.Event()
 
-    async def work() -> None:
+    async def work(_: Term) -> None:
         begun.set()
         try:
             await asyncio.Event().wait()
@@ -148,10 +149,45 @@ async def test_work_runs_only_while_leading_and_is_cancelled_when_the_lease_is_l
     leading.cancel()
 
 
+async def test_who_leads_again_after_another_begins_its_work_anew(bus: Bus, other_bus: Bus) -> None:
+    """As after a pause: the term was over, somebody else led, and this process leads again before it noticed."""
+    lease, rival = lease_of(bus, "leader", ttl_s=1), lease_of(other_bus, "rival", ttl_s=1)
+    terms: list[Term] = []
+
+    async def work(term: Term) -> None:
+        terms.append(term)
+        await asyncio.Event().wait()
+
+    leading = asyncio.create_task(lease.lead(work))
+    assert await lease.step()
+    await eventually(lambda: _count(terms, 1), what="the first term")
+    await eventually(rival.step, what="the rival's turn")
+    await other_bus.js.delete_msg("ECHO", rival.token)
+    assert await lease.step()
+    with pytest.raises(LeaseLost, match="not held any more"):
+        terms[0].fence()
+    await eventually(lambda: _count(terms, 2), what="the second term")
+    assert terms[1].fence() == lease.fence()
+    await cancel(leading)
+
+
+async def _count(terms: list[Term], wanted: int) -> bool:
+    return len(terms) == wanted
+
+
+async def test_garbage_on_the_subject_of_a_lease_is_somebody_elses(bus: Bus) -> None:
+    await bus.js.publish("echo.lease.test", b"garbage")
+    lease = lease_of(bus, "leader")
+    assert not await lease.step()
+    sequence = (await bus.js.get_last_msg("ECHO", "echo.lease.test")).seq or 0
+    await bus.js.delete_msg("ECHO", sequence)
+    assert await lease.step()
+
+
 async def test_an_error_in_the_work_of_a_leader_is_not_swallowed(bus: Bus) -> None:
     lease = lease_of(bus, "leader")
 
-    async def work() -> None:
+    async def work(_: Term) -> None:
         raise ZeroDivisionError
 
     leading = asyncio.create_task(lease.lead(work))

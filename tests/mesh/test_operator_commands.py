@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from jurymast.bus import Bus
+from jurymast.messages.dead import DEAD, DeadLetter
 from jurymast.messages.service import STARTED, ServiceStarted
 from tests.echo.messages import ASKED, COUNT, Asked, CountAsked
 from tests.mesh.test_provision import jurymast
@@ -47,7 +48,7 @@ async def test_replay_gives_the_letter_back_and_a_dry_run_does_not(server: NatsS
     assert (code, output[:12]) == (0, "would replay")
     before = (await bus.js.get_last_msg("DEAD", "dead.letter.echo.echo-asked.ECHO.1")).seq
     code, output = await jurymast("dead", "replay", "echo-asked", url=server.url)
-    assert (code, output[:8]) == (0, "replayed")
+    assert (code, output[:8]) == (0, "replayed"), output
 
     async def back_again() -> bool:
         info = await bus.js.stream_info("DEAD")
@@ -80,6 +81,24 @@ async def test_drop_forgets_and_a_dry_run_does_not(server: NatsServer, refused: 
     assert (await jurymast("dead", "list", url=server.url))[1] == "0 dead letters\n"
     code, output = await jurymast("dead", "drop", LETTER, url=server.url)
     assert (code, output) == (1, f"jurymast: no dead letter is or belongs to '{LETTER}': see `jurymast dead list`\n")
+
+
+async def test_a_letter_of_a_service_that_is_gone_stays_and_an_unreadable_one_is_passed_over(
+    server: NatsServer, bus: Bus
+) -> None:
+    await bus.js.publish("dead.letter.a.b.C.1", b"no letter")
+    gone = DeadLetter(
+        service="gone", consumer="gone-asked", stream="ECHO", sequence=5, cause="rejected", reason="r", attempts=1,
+        dead_ms=1, subject="echo.asked.a", headers={}, payload=b"",
+    )  # fmt: skip
+    await bus.publish(DEAD, gone, id="gone")
+    code, output = await jurymast("dead", "replay", "all", url=server.url)
+    assert code == 1
+    assert "passed over message 1 of DEAD, which is no letter" in output
+    assert "gone-asked.ECHO.5: no service gone takes replays on this server" in output
+    code, output = await jurymast("dead", "list", url=server.url)
+    assert code == 0
+    assert output.endswith("1 dead letter\n")
 
 
 async def test_tail_shows_decoded_events_and_what_is_not_ours(server: NatsServer, bus: Bus) -> None:

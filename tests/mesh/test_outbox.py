@@ -141,7 +141,7 @@ async def test_a_row_that_the_bus_will_never_take_steps_aside_with_the_reason(bu
 
 
 async def test_a_message_too_large_is_refused_inside_the_transaction(outbox: Outbox, store: Store) -> None:
-    with pytest.raises(Rejected, match="600022 bytes, the bus takes 524288"):
+    with pytest.raises(Rejected, match=r"600\d\d\d bytes with headers, the bus takes 524288"):
         async with store.transaction() as session:
             outbox.add(session, MEASURED, Measured(number=1, payload=bytes(600_000)), id="m")
     assert await waiting(store) == []

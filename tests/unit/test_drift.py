@@ -95,10 +95,6 @@ CONSUMER_CHANGES = [
     ({"subjects": ("a.b", "a.c")}, {"subjects": ("a.b",)}, "lossy", "a.c is no longer taken"),
     ({"summary": "Old."}, {"summary": "New."}, "update", "description"),
     ({"ack_wait_s": 30}, {"ack_wait_s": 5}, "update", "ack_wait"),
-    ({"max_deliver": 3}, {"max_deliver": 6}, "update", "max_deliver"),
-    ({"max_deliver": 3}, {"max_deliver": UNLIMITED}, "update", "max_deliver"),
-    ({"max_deliver": 6}, {"max_deliver": 3}, "lossy", "not delivered again"),
-    ({"max_deliver": UNLIMITED}, {"max_deliver": 3}, "lossy", "not delivered again"),
     ({"max_ack_pending": 10}, {"max_ack_pending": 5}, "update", "max_ack_pending"),
     ({"deliver": "all"}, {"deliver": "new"}, "impossible", "keeps it for life"),
 ]

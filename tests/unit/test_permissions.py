@@ -90,7 +90,7 @@ def test_even_an_operator_deletes_nothing_but_dead_letters(role: str) -> None:
 def test_a_service_reaches_its_own_consumers_only() -> None:
     for call in ("$JS.API.CONSUMER.MSG.NEXT", "$JS.API.CONSUMER.INFO", "$JS.ACK"):
         rest = ".1.1.1.1.0" if call == "$JS.ACK" else ""
-        for stream, consumer in [("ECHO", "echo-asked"), ("REPLAYS", "replays-echo"), ("ADVISORIES", "advisories-echo")]:
+        for stream, consumer in [("ECHO", "echo-asked"), ("REPLAYS", "replays-echo")]:
             assert may_publish("echo", f"{call}.{stream}.{consumer}{rest}")
             assert not may_publish(ASKER, f"{call}.{stream}.{consumer}{rest}")
 

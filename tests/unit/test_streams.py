@@ -7,7 +7,7 @@ import pytest
 from jurymast.errors import Misconfigured
 from jurymast.messages import catalog, dead
 from jurymast.messages.channel import Channel
-from jurymast.streams import ADVISORY, MIB, TABLE, UNLIMITED, Bucket, ObjectStore, Stream, Table
+from jurymast.streams import MIB, TABLE, Bucket, ObjectStore, Stream, Table
 from jurymast.subjects import covers, overlap
 from tests.echo import messages as echo
 from tests.echo.streams import ECHO_TABLE
@@ -41,10 +41,8 @@ def test_a_table_that_could_not_work_is_refused(streams: list[Stream], why: str)
 def test_every_service_with_consumers_gets_its_two_for_dead_letters() -> None:
     mine = [consumer("mirror-b", "a.b"), consumer("mirror-c", "a.c"), consumer("bridge-d", "a.d", service="bridge")]
     table = TABLE.with_streams(stream(consumers=tuple(mine)), stream("IDLE", "idle"))
-    assert {c.name for _, c in table.consumers_of("mirror")} == {"mirror-b", "mirror-c", "replays-mirror", "advisories-mirror"}
+    assert {c.name for _, c in table.consumers_of("mirror")} == {"mirror-b", "mirror-c", "replays-mirror"}
     assert table.consumer("replays-bridge")[1].subjects == ("dead.replay.bridge.>",)
-    assert table.consumer("advisories-mirror")[1].subjects == (f"{ADVISORY}.A.mirror-b", f"{ADVISORY}.A.mirror-c")
-    assert table.consumer("advisories-bridge")[1].max_deliver == UNLIMITED
 
 
 def test_a_letter_given_back_reaches_the_service_that_failed_and_no_other() -> None:

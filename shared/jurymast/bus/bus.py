@@ -17,10 +17,10 @@ from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from jurymast.bus.codec import Incoming, MessagePackCodec
 from jurymast.bus.connection import abort, make_broker
-from jurymast.bus.dead import CrashWatch, Graveyard, Replays
+from jurymast.bus.dead import Graveyard, Replays
 from jurymast.bus.delivery import Delivery, Reader
 from jurymast.bus.intake import BatchHandler, Intake
-from jurymast.bus.pull import PullLoop
+from jurymast.bus.pull import Connected, PullLoop
 from jurymast.bus.query import Queries
 from jurymast.envelope import stamp
 from jurymast.errors import Misconfigured, Rejected, Transient, explain
@@ -28,8 +28,9 @@ from jurymast.messages.channel import SCHEMA_HEADER, AnyChannel, Channel, M
 from jurymast.messages.dead import REPLAY
 from jurymast.nats_failure import NATS_FAILURE
 from jurymast.permissions import inbox
-from jurymast.settings import Settings
+from jurymast.settings import Settings, without_credentials
 from jurymast.streams import Table
+from jurymast.tasks import cancel
 from jurymast.telemetry import Metrics, Tracer
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ class Bus:
 
     async def connect(self) -> None:
         """Waits for a NATS server for as long as it takes; `trouble` says why meanwhile. One that refuses us is left."""
-        self.trouble = f"no NATS server answers at {self._settings.nats_url.rpartition('@')[2]}"
+        self.trouble = f"no NATS server answers at {without_credentials(self._settings.nats_url)}"
         self.nc: Client = await self._connected()
         self.js: JetStreamContext = self.nc.jetstream(timeout=ATTEMPT_S)
         self.queries = Queries(self.nc, self.service, self._tracer)
@@ -118,7 +119,9 @@ class Bus:
         self._keep_house()
         await self.check_consumers()
         await self.broker.start()
-        self._pulling = [self._task(loop.run(self.js)) for loop in self._loops]
+        for subscriber in self.broker.subscribers:
+            subscriber.subscription = Connected(subscriber.subscription, self.nc)  # type: ignore[attr-defined]
+        self._pulling = [self._task(loop.run(self.nc, self.js)) for loop in self._loops]
         for intake in self._intakes.values():
             self._task(intake.keep_alive())
 
@@ -131,10 +134,8 @@ class Bus:
     async def close(self) -> None:
         self._closing = True
         for loop in self._loops:
-            loop.stop()  # The cancellation alone may be lost: asyncio.wait_for of Python 3.11, inside a fetch, drops it.
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+            loop.stop()
+        await cancel(*self._tasks)
         await self.broker.stop()
 
     # -- receiving -----------------------------------------------------------------------------------------------------
@@ -188,14 +189,11 @@ class Bus:
         return intake, stream.name
 
     def _keep_house(self) -> None:
-        """The two consumers that each service with handlers has for its dead letters."""
+        """The consumer that each service with handlers has for replays of its dead letters."""
         if not self._intakes:
             return
         replays = Replays(self._graveyard, dict(self._intakes))
         self.on_batch(f"replays-{self.service}", REPLAY, handler=replays.handle, size=1)
-        stream, advisories = self.table.consumer(f"advisories-{self.service}")
-        watch = CrashWatch(self._graveyard, self.nc, self.js, self.table)
-        self._loops.append(PullLoop(stream.name, advisories.name, 10, watch.handle))
 
     async def check_consumers(self) -> None:
         """Services never create consumers: one that is missing is an operator's matter. Also refreshes the backlog metric."""
@@ -223,8 +221,9 @@ class Bus:
             try:
                 if not self.nc.is_connected:  # Buffered, it would land after its caller gave up.
                     raise OutboundBufferLimitError
-                async with asyncio.timeout(ATTEMPT_S + 1):  # The client's own bound begins when the bytes are on their way.
-                    ack = await self.js.publish(subject, payload, headers=headers, timeout=min(ATTEMPT_S, within_s))
+                attempt_s = max(min(ATTEMPT_S, deadline - monotonic()), PAUSE_S)
+                async with asyncio.timeout(attempt_s + PAUSE_S):  # The client's own begins when the bytes are on their way.
+                    ack = await self.js.publish(subject, payload, headers=headers, timeout=attempt_s)
             except NATS_FAILURE as error:
                 failure = self._publish_failure(subject, len(payload), error, since=started)
                 if isinstance(failure, Rejected) or monotonic() + PAUSE_S >= deadline:
@@ -313,6 +312,10 @@ class Bus:
         return task
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()):
+        if self._closing:
+            return
+        if task.cancelled():
+            self._fatal("a bus task was cancelled from inside")
+        elif error := task.exception():
             log.error("a bus task died", exc_info=error)
             self._fatal(f"a bus task died: {error!r}")

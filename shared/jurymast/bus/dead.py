@@ -7,10 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
-from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.js import JetStreamContext
-from nats.js.errors import NotFoundError
 
 from jurymast import clock
 from jurymast.bus.delivery import Delivery, Position, Reader, position_of
@@ -18,8 +15,7 @@ from jurymast.bus.failure import Bury, Retry, Stop, judge
 from jurymast.errors import Fatal, Rejected, Transient, Undecodable
 from jurymast.messages.channel import Channel, Message
 from jurymast.messages.dead import DEAD, Cause, DeadLetter
-from jurymast.nats_failure import NATS_FAILURE
-from jurymast.streams import Consumer, Table, replay_consumer
+from jurymast.streams import Consumer, replay_consumer
 
 log = logging.getLogger(__name__)
 
@@ -28,15 +24,6 @@ TERM_S = 2.0
 
 class Publisher(Protocol):
     async def publish(self, channel: Channel[Any], message: Message, *, id: str) -> int: ...  # noqa: A002
-
-
-class MaxDeliveries(msgspec.Struct):
-    """The server's advisory, as far as it is needed."""
-
-    stream: str
-    consumer: str
-    stream_seq: int
-    deliveries: int
 
 
 class Graveyard:
@@ -54,7 +41,7 @@ class Graveyard:
             sequence=sequence,
             cause=cause,
             reason=reason,
-            attempts=attempts,
+            attempts=attempts - (cause == "crashed"),  # The delivery that finds it so is no attempt.
             dead_ms=clock.now_ms(),
             subject=raw.subject,
             headers=dict(raw.headers or {}),
@@ -111,48 +98,3 @@ class Replays:
         except Undecodable as problem:
             return problem
         return await intake.attempt([delivery])
-
-
-class CrashWatch:
-    """Buries messages that no attempt ever finished: the server gave up on them and told so in an advisory."""
-
-    def __init__(self, graveyard: Graveyard, nc: Client, js: JetStreamContext, table: Table) -> None:
-        self._graveyard = graveyard
-        self._nc = nc
-        self._js = js
-        self._table = table
-
-    async def handle(self, raws: Sequence[Msg]) -> None:
-        for raw in raws:
-            try:
-                await self._bury(msgspec.json.decode(raw.data, type=MaxDeliveries))
-                await raw.ack()
-            except (*NATS_FAILURE, Transient) as error:
-                log.warning("could not bury a crashed message, will try again: %r", error)
-                await raw.nak(delay=5)
-
-    async def _bury(self, advisory: MaxDeliveries) -> None:
-        stream, consumer = self._table.consumer(advisory.consumer)
-        try:  # From the leader: a replica may not have the message yet.
-            lost = await self._js.get_msg(advisory.stream, advisory.stream_seq)
-        except NotFoundError:
-            log.warning("message %d of %s is gone before it could be buried", advisory.stream_seq, advisory.stream)
-            return
-        letter = DeadLetter(
-            service=consumer.service,
-            consumer=consumer.name,
-            stream=advisory.stream,
-            sequence=advisory.stream_seq,
-            cause="crashed",
-            reason=f"delivered {advisory.deliveries} times, never finished: the process died or overran its deadline each time",
-            attempts=advisory.deliveries,
-            dead_ms=clock.now_ms(),
-            subject=lost.subject or "",
-            headers=dict(lost.headers or {}),
-            payload=lost.data or b"",
-        )
-        await self._graveyard.keep(letter)
-        if stream.retention == "workqueue":
-            # Nobody would ever take it out. Given up, not deleted: whoever may delete there may delete what is another's.
-            place = f"{advisory.stream}.{advisory.consumer}.{advisory.deliveries}.{advisory.stream_seq}.0.0.0"
-            await self._nc.request(f"$JS.ACK.{place}", b"+TERM", timeout=TERM_S)

@@ -56,13 +56,18 @@ class Intake:
         self._held.update((id(item.raw), item.raw) for item in batch)
         try:
             good: list[Incoming] = []
+            again: list[Incoming] = []
             for item in batch:
                 if isinstance(item.content, Undecodable):
                     await self._settle(item, judge(item.content, 1, self.consumer))
-                else:
+                elif item.content.position.attempt == 1:
                     good.append(item)
+                else:
+                    again.append(item)
             if good:
                 await self._handle(good)
+            for item in in_turns(again):
+                await self._handle_again(item)
         finally:
             for item in batch:
                 del self._held[id(item.raw)]
@@ -87,12 +92,26 @@ class Intake:
             except JurymastError as error:
                 log.warning("%s: %s: %s", self.consumer.name, type(error).__name__, error, extra=_where(deliveries))
                 return error
+            except asyncio.CancelledError as error:
+                if (task := asyncio.current_task()) is None or task.cancelling():
+                    raise  # We are to end. Otherwise something that the handler waited for was cancelled: its failure.
+                log.exception("%s failed", self.consumer.name, extra=_where(deliveries))
+                return RuntimeError(f"cancelled from inside: {error!r}")
             except Exception as error:
                 log.exception("%s failed", self.consumer.name, extra=_where(deliveries))
                 return error
             finally:
                 self._seconds.observe(perf_counter() - started)
         return None
+
+    async def _handle_again(self, item: Incoming) -> None:
+        """By itself: it may be the one that killed the process. Having done so at every attempt that it has, it gets no other."""
+        attempt = position_of(item.raw).attempt
+        if 0 < self.consumer.max_deliver < attempt:
+            reason = f"tried {attempt - 1} times, never finished: the process died or overran its deadline each time"
+            await self._settle(item, Bury("crashed", reason))
+        else:
+            await self._handle((item,))
 
     async def _handle(self, good: Sequence[Incoming]) -> None:
         error = await self.attempt([item.content for item in good])  # type: ignore[misc]  # Undecodable ones were settled.
@@ -129,6 +148,12 @@ class Intake:
                     self._fatal(f"{self.consumer.name}: {reason}")
         except (*NATS_FAILURE, Transient) as error:
             log.warning("%s: could not settle a message, it will come again: %s", self.consumer.name, explain(error))
+
+
+def in_turns(again: list[Incoming]) -> list[Incoming]:
+    """From the other end at every second attempt: what stands behind a message that kills the process must get its turn, too."""
+    backwards = any(position_of(item.raw).attempt % 2 == 0 for item in again)
+    return again[::-1] if backwards else again
 
 
 def _where(deliveries: Sequence[Delivery[Any]]) -> dict[str, Any]:

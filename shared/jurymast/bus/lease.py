@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from nats.js.errors import APIError, NotFoundError
 
 from jurymast import clock
-from jurymast.errors import Transient, explain
+from jurymast.errors import Transient, Undecodable, explain
 from jurymast.messages.channel import SCHEMA_HEADER, Channel
 from jurymast.messages.lease import LEASE, LeaseHeld
 from jurymast.nats_failure import NATS_FAILURE
+from jurymast.tasks import cancel
 
 if TYPE_CHECKING:
     from jurymast.bus.bus import Bus
@@ -42,12 +43,32 @@ class LeaseLost(Transient):
     """This process is not, or no longer, the leader."""
 
 
+class Term:
+    """One uninterrupted leadership. It does not come back: who led again after another one has to read the state anew."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._number = lease.terms
+
+    @property
+    def held(self) -> bool:
+        return self._lease.held and self._lease.terms == self._number
+
+    def fence(self) -> dict[str, str]:
+        """Headers for a write to the lease's own stream: refused there (10071) when another one has led since."""
+        if not self.held:
+            raise LeaseLost(f"lease {self._lease.name} is not held any more")
+        return self._lease.fence()
+
+
 class Lease:
-    """`run` in the background; `held` and `fence` anywhere; `lead` to run work only while leading."""
+    """`run` in the background; `lead` to run work only while leading, once per uninterrupted leadership."""
 
     def __init__(self, bus: Bus, name: str, holder: str, *, ttl_s: int = 6, channel: Channel[LeaseHeld] = LEASE) -> None:
         self.name = name
         self.token = 0
+        self.terms = 0
+        """How often leadership began."""
         self._bus = bus
         self._channel = channel
         self._holder = holder
@@ -76,20 +97,19 @@ class Lease:
         finally:
             await self._release()
 
-    async def lead(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Run `work` whenever this process leads, and cancel it when it no longer does. An error in it ends this call."""
+    async def lead(self, work: Callable[[Term], Awaitable[None]]) -> None:
+        """Run `work` whenever this process leads, and cancel it when its term is over. An error in it ends this call."""
         while True:
-            await self._until_held(wanted=True)
-            working = asyncio.ensure_future(work())
-            losing = asyncio.ensure_future(self._until_held(wanted=False))
+            await self._until(lambda: self.held)
+            term = Term(self)
+            working = asyncio.ensure_future(work(term))
+            losing = asyncio.ensure_future(self._until(lambda term=term: not term.held))  # type: ignore[misc]
             try:
                 await asyncio.wait({working, losing}, return_when=asyncio.FIRST_COMPLETED)
                 if working.done():
                     return working.result()
             finally:
-                for task in (working, losing):
-                    task.cancel()
-                await asyncio.gather(working, losing, return_exceptions=True)
+                await cancel(working, losing)
 
     async def step(self) -> bool:
         """One attempt to acquire or renew. An ambiguous outcome changes nothing: the clock alone ends leadership then."""
@@ -98,6 +118,8 @@ class Lease:
         try:
             self.token = await self._put(self.token if was_held else await self._free())
             self._until_s = started_s + SELF_FENCE * self._ttl_s
+            if self.held and not was_held:
+                self.terms += 1
         except APIError as error:
             if error.err_code == WRONG_LAST_SEQUENCE:
                 await self._lost_race()
@@ -129,7 +151,11 @@ class Lease:
             raw = await self._bus.js.get_last_msg(self._stream, self._subject)
         except NotFoundError:
             return 0, ""
-        held = self._channel.decode(raw.data or b"", schema=(raw.headers or {}).get(SCHEMA_HEADER), subject=self._subject)
+        try:
+            held = self._channel.decode(raw.data or b"", schema=(raw.headers or {}).get(SCHEMA_HEADER), subject=self._subject)
+        except Undecodable as problem:  # Not ours, so somebody else's: it ends by its own TTL, or by an operator.
+            log.warning("lease %s: %s", self.name, problem)
+            return raw.seq or 0, "unknown"
         return raw.seq or 0, held.holder
 
     async def _lost_race(self) -> None:
@@ -161,10 +187,10 @@ class Lease:
         async with self._changed:
             self._changed.notify_all()
 
-    async def _until_held(self, *, wanted: bool) -> None:
+    async def _until(self, reached: Callable[[], bool]) -> None:
         """Wakes on every change, and when the lease ends by the clock although nothing was heard."""
         async with self._changed:
-            while self.held is not wanted:
+            while not reached():
                 left_s = max(self._until_s - clock.uptime_s(), 0.01) if self.held else None
                 try:
                     await asyncio.wait_for(self._changed.wait(), left_s)

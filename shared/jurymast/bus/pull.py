@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
@@ -23,6 +24,27 @@ PULL_S = 1.0
 PAUSE_S = 0.5
 
 
+class Connected:
+    """A pull subscription that asks for messages only while there is a server.
+
+    What was asked before would be sent all at once when it is back, and its answers would wait here while their acknowledgement
+    deadlines pass.
+    """
+
+    def __init__(self, subscription: JetStreamContext.PullSubscription, nc: Client) -> None:
+        self._subscription = subscription
+        self._nc = nc
+
+    async def fetch(self, batch: int, timeout: float | None = None) -> list[Msg]:
+        if not self._nc.is_connected:
+            await asyncio.sleep(PAUSE_S)
+            return []
+        return await self._subscription.fetch(batch, timeout=timeout)
+
+    async def unsubscribe(self) -> None:
+        await self._subscription.unsubscribe()
+
+
 class PullLoop:
     """Pulls and handles batches in order until stopped; what was pulled too late is given back at once."""
 
@@ -33,8 +55,8 @@ class PullLoop:
         self._take = take
         self._stopping = False
 
-    async def run(self, js: JetStreamContext) -> None:
-        subscription = await js.pull_subscribe_bind(consumer=self._consumer, stream=self._stream)
+    async def run(self, nc: Client, js: JetStreamContext) -> None:
+        subscription = Connected(await js.pull_subscribe_bind(consumer=self._consumer, stream=self._stream), nc)
         try:
             while not self._stopping:
                 batch = await self._pull(subscription)
@@ -48,7 +70,7 @@ class PullLoop:
     def stop(self) -> None:
         self._stopping = True
 
-    async def _pull(self, subscription: JetStreamContext.PullSubscription) -> list[Msg]:
+    async def _pull(self, subscription: Connected) -> list[Msg]:
         try:
             return await subscription.fetch(self._size, timeout=PULL_S)
         except TimeoutError:

@@ -83,5 +83,6 @@ class Queries:
 def read_answer(query: Query[M, R], raw: Msg) -> R:
     headers = raw.headers or {}
     if problem := headers.get(ERROR_HEADER):
-        raise Rejected(f"{query.name}: {problem}")
+        kind = Transient if problem.startswith(Transient.__name__) else Rejected
+        raise kind(f"{query.name}: {problem}")
     return query.answer.decode(raw.data, schema=headers.get(SCHEMA_HEADER), subject=query.answer.name)

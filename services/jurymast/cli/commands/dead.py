@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -15,11 +16,12 @@ from nats.js.errors import APIError, NotFoundError
 from jurymast.cli.commands.connect import with_nats
 from jurymast.cli.commands.tail import shown
 from jurymast.envelope import stamp
-from jurymast.errors import Misconfigured, Transient, explain
+from jurymast.errors import Misconfigured, Transient, Undecodable, explain
 from jurymast.messages.channel import SCHEMA_HEADER
 from jurymast.messages.dead import DEAD, REPLAY, DeadLetter
 from jurymast.nats_failure import NATS_FAILURE
 from jurymast.streams import DEAD as DEAD_STREAM
+from jurymast.streams import REPLAYS, replay_consumer
 
 dry_run = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 limit_option = click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many.")
@@ -79,6 +81,7 @@ async def replay(nc: Client, *, selection: str, limit: int, dry_run: bool) -> No
     """Give letters back to exactly the consumer that failed; one that fails again comes back to the list."""
     js = nc.jetstream()
     async for grave in _selected(nc, selection, limit):
+        await _has_taker(js, grave)
         if not dry_run:
             # Stored before it leaves the list: a death in between leaves it in both, and handlers are idempotent.
             letter = grave.letter
@@ -118,7 +121,13 @@ async def graves(nc: Client, selection: str) -> AsyncIterator[Grave]:
             raise Transient(f"cannot read dead letters: {explain(error)}") from None
         sequence = raw.seq or last + 1
         schema = (raw.headers or {}).get(SCHEMA_HEADER)
-        grave = Grave(DEAD.decode(raw.data or b"", schema=schema, subject=raw.subject or ""), sequence)
+        try:
+            grave = Grave(DEAD.decode(raw.data or b"", schema=schema, subject=raw.subject or ""), sequence)
+        except Undecodable as problem:
+            print(
+                f"jurymast: passed over message {sequence} of {DEAD_STREAM.name}, which is no letter: {problem}", file=sys.stderr
+            )
+            continue
         if sequence <= last and selection in ("all", grave.name, grave.letter.consumer):
             yield grave
 
@@ -142,6 +151,17 @@ async def _selected(nc: Client, selection: str, limit: int) -> AsyncIterator[Gra
         yield grave
     if not found:
         raise Misconfigured(f"no dead letter is or belongs to {selection!r}: see `jurymast dead list`")
+
+
+async def _has_taker(js: JetStreamContext, grave: Grave) -> None:
+    """Without one it would leave the list and wait for ever where nobody looks."""
+    service = grave.letter.service
+    try:
+        await js.consumer_info(REPLAYS.name, replay_consumer(service).name)
+    except NotFoundError:
+        raise Misconfigured(f"{grave.name}: no service {service} takes replays on this server; `jurymast dead drop` it") from None
+    except NATS_FAILURE as error:
+        raise Transient(f"cannot look for the service {service}: {explain(error)}") from None
 
 
 async def _store(js: JetStreamContext, subject: str, payload: bytes, stamped: dict[str, str]) -> None:

@@ -20,6 +20,7 @@ from jurymast.cli.mesh.servers import Prober
 from jurymast.cli.mesh.state import Identity, Mesh, MeshState, Record, StateDirectory
 from jurymast.cli.mesh.view import Row, View
 from jurymast.errors import Fatal, Misconfigured, Transient
+from jurymast.tasks import cancel
 
 TICK_S = 0.05
 SHOW_S = 0.2
@@ -103,8 +104,7 @@ class Supervisor:
                 tasks = [group.create_task(self._watch(unit)) for unit in self._units.values()]
                 tasks.append(group.create_task(self._show()))
                 await stop.wait()
-                for task in tasks:
-                    task.cancel()
+                await cancel(*tasks)
         except ExceptionGroup as group_of_errors:
             raise group_of_errors.exceptions[0] from None  # The first failure; the others are of tasks it cancelled.
         finally:
