@@ -319,6 +319,18 @@ def test_of_one_observer_only_the_newest_counts() -> None:
     assert why == "1 of 2 observers needed"
 
 
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([0, 1, 2, 5]), st.integers(-70_000, 12_000), st.sampled_from([HEAD, HEAD + 50])), max_size=4
+    )
+)
+def test_what_others_add_never_takes_a_certificate_away(more: list[tuple[int, int, int]]) -> None:
+    """Whatever they sign, as long as the two themselves sign nothing newer."""
+    added = [halt_seen(n, to_ms=NOW_MS + min(shift, -1) if n in (0, 1) else NOW_MS + shift, head=head) for n, shift, head in more]
+    certificate = made("halt", [halt_seen(0), halt_seen(1), *added])
+    assert verify(certificate, POLICY, NOW_MS) == []
+
+
 def test_what_a_recovery_refers_to() -> None:
     certificate = made("halt", [halt_seen(0), halt_seen(1, head=HEAD + 5)])
     halt = halt_of(certificate)
