@@ -205,6 +205,11 @@ def test_anything_less_is_no_recovery(changed: dict[str, Any], why: str) -> None
     assert why in said
 
 
+def test_operators_that_see_different_chains_show_no_recovery() -> None:
+    assert not isinstance(recovered([moving(A, HEAD + 200), moving(B, HEAD + 210)], POLICY, HEAD), str)
+    assert isinstance(recovered([moving(A, HEAD + 200), moving(B, HEAD + 211)], POLICY, HEAD), str)
+
+
 def test_a_recovery_has_finalized_every_block_seen_at_the_halt() -> None:
     evidence = [moving(A, HEAD + 200), moving(B, HEAD + 200)]
     assert not isinstance(recovered(evidence, POLICY, HEAD + 167), str)
@@ -505,6 +510,13 @@ def test_fewer_doubled_and_no_observations() -> None:
     for observations in ((), (seen,), (seen, seen)):
         certificate = Certificate(chain="solana", kind="halt", policy=POLICY, observations=observations)
         assert any(problem.startswith("observers:") for problem in verify(certificate, POLICY))
+
+
+def test_one_observer_that_signs_twice_through_different_operators() -> None:
+    again = observe("halt", [still(o) for o in operators_of(2)], POLICY, KEYS[0], NOW_MS)
+    assert isinstance(again, Observation)
+    doubled = Certificate(chain="solana", kind="halt", policy=POLICY, observations=(halt_seen(0), again, halt_seen(1)))
+    assert verify(doubled, POLICY) == ["observers: one of them stands in it twice"]
 
 
 def test_a_chain_that_is_only_watched_is_never_certified() -> None:

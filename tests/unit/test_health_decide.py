@@ -178,6 +178,20 @@ def test_finality_that_stalls_is_degraded() -> None:
     assert watched.state.reason.startswith("finality stalls: finalized is ")
 
 
+@pytest.mark.parametrize(("until_s", "verdict"), [(66, "healthy"), (68, "degraded")])
+def test_one_bad_round_is_nothing_and_two_are_something(until_s: float, verdict: str) -> None:
+    """After three rounds without finality it is 44 blocks behind, which is too much, and in the fourth all is well again."""
+    found = verdicts(Watched(Truth(finality_stalls=((60, until_s),)), THREE), for_s=80)
+    assert found[-1][1] == verdict
+
+
+def test_answers_that_are_lost_during_a_halt_do_not_end_it() -> None:
+    models = {"acme": honest, "bolt": down(TIMEOUT, (120, 126)), "core": down(TIMEOUT, (0, 1e9))}
+    found = verdicts(Watched(Truth(halts=((60, 1e9),)), models), for_s=300)
+    assert [verdict for _, verdict in found].count("halted") == 1
+    assert found[-1][1] == "halted"
+
+
 def test_a_slow_chain_is_degraded() -> None:
     watched = Watched(Truth(slowness=2.5), THREE)
     assert verdicts(watched, for_s=300)[-1][1] == "degraded"
@@ -351,6 +365,15 @@ def test_a_recovery_waits_until_every_block_seen_at_the_halt_is_final() -> None:
     why = certify.observation(watched.state, KEYS[0], halt)
     assert isinstance(why, str)
     assert "finalized is" in why
+
+
+def test_a_recovery_covers_a_second_halt_that_nobody_certified() -> None:
+    halts = ((60.0, 200.0), (220.0, 300.0))
+    halt = certified("halt", [seen_by(n, halts, 120, None) for n in (0, 1)], NOW_MS + 120_000)
+    recovery = seen_by(0, halts, 400, halt)
+    assert isinstance(recovery, Observation)
+    assert recovery.halt_id == halt_of(halt).id
+    assert recovery.halt_head == halt_of(halt).highest_head + 40
 
 
 def test_no_wall_time_is_trusted_for_how_long_a_chain_stood_still() -> None:
