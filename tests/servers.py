@@ -21,7 +21,7 @@ import nats
 from nats.aio.client import Client
 
 from jurymast.bus import Bus
-from jurymast.cli.keys import KeyDirectory
+from jurymast.cli.keys import KeyDirectory, read_seed
 from jurymast.credentials import tls_context
 from jurymast.messages.channel import OPERATOR
 from jurymast.nats_conf import Server, Tls, nats_conf
@@ -161,7 +161,7 @@ class NatsServer:
         """What nats-py needs to come in as this role."""
         options: dict[str, Any] = {"inbox_prefix": inbox(role).encode()}
         if self.keys is not None:
-            options["nkeys_seed_str"] = self.keys.seed(role)
+            options["nkeys_seed_str"] = read_seed(self.keys.file(role))
         if (context := tls_context(self.url, self.ca)) is not None:
             options |= {"tls": context, "tls_handshake_first": True}
         return options

@@ -11,6 +11,7 @@ from jurymast.errors import Misconfigured, explain
 
 _SEED = re.compile(r"SU[A-Z2-7]{56}")
 _AUTHORIZATION = "authorization violation"
+_VIOLATION = re.compile(r'permissions violation for (?:publish|subscription) to "(?P<subject>[^"]+)"', re.IGNORECASE)
 
 
 def public_key(seed: str) -> str:
@@ -46,6 +47,12 @@ def refusal(error: BaseException, *, has_seed: bool) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         why = error.verify_message or explain(error)
         return f"the certificate of NATS is not trusted ({why}): set JURYMAST_NATS_CA to the file of its CA"
-    if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
+    if isinstance(error, ssl.SSLError) and "WRONG_VERSION_NUMBER" in str(error):
         return "NATS does not speak TLS there: use nats:// and no JURYMAST_NATS_CA, or give the server a certificate"
     return ""
+
+
+def forbidden(error: BaseException) -> str:
+    """The subject that the server does not let us use, in lower case as the client tells it; empty for any other error."""
+    match = _VIOLATION.search(explain(error))
+    return match["subject"].lower() if match else ""

@@ -16,7 +16,7 @@ from typing import Any
 from jurymast.errors import Misconfigured
 from jurymast.messages.channel import EACH_SERVICE, OPERATOR, AnyChannel, Query
 from jurymast.messages.lease import LeaseHeld
-from jurymast.streams import DEAD, STORED, Stream, Table
+from jurymast.streams import DEAD, REPLAYS, STORED, Stream, Table, replay_consumer
 
 PROVISIONER = "provisioner"
 """Brings a server to the stream table, and can do nothing else."""
@@ -31,8 +31,8 @@ API = "$JS.API"
 
 
 def inbox(role: str) -> str:
-    """The prefix of the subjects on which this role gets its answers."""
-    return f"_INBOX_{role}"
+    """The prefix of the subjects on which this role gets its answers. Commands do not know as whom they were logged in."""
+    return "_INBOX" if role in (OPERATOR, PROVISIONER) else f"_INBOX_{role}"
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Access:
 
     def _read(self, service: str) -> set[Stream]:
         """Streams of which it reads single messages: those it consumes, those of its own subjects, and where its leases are."""
-        consumed = {stream for stream, _ in self.table.consumers_of(service)}
+        consumed = {stream for stream, _ in self.table.consumers_of(service) if stream.name != REPLAYS.name}
         owned = {self.table.stream_for(channel) for channel in self.channels if service in channel.owners}
         leases = {self.table.stream_for(channel) for channel in self.channels if _each_leads(channel)}
         return consumed | owned | leases
@@ -152,6 +152,8 @@ class Access:
         """`jurymast dead`."""
         for call in ("STREAM.INFO", "STREAM.MSG.GET", "STREAM.MSG.DELETE"):
             yield f"{API}.{call}.{DEAD.name}"
+        for service in self.services:
+            yield f"{API}.CONSUMER.INFO.{REPLAYS.name}.{replay_consumer(service).name}"
 
 
 def pull(stream: str, consumer: str) -> str:

@@ -13,29 +13,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import nats
 import psutil
+from nats.aio.client import Client
 
+from jurymast.permissions import inbox
 from tests.servers import Process, eventually
 
 QUICK = {"start_s": 10, "stop_s": 5, "probe_every_s": 0.1, "probe_s": 0.5, "backoff_first_s": 0.2}
 
 # A service in the standard library alone. `behaviour` beside it is read at every question and at the start.
 STUB = """
-import http.server, json, os, pathlib, signal, socket, subprocess, sys, urllib.parse
+import http.server, json, os, pathlib, signal, socket, subprocess, sys, urllib.parse, urllib.request
 here = pathlib.Path(__file__).parent
 behaviour = lambda: (here / "behaviour").read_text()
 def log(message, **fields):
     entry = {"ts": "2026-01-01T00:00:00.000Z", "level": "info", "service": "stub", "instance": "-", "message": message, **fields}
     print(json.dumps(entry), flush=True)
 def has_stream(name):
-    url = urllib.parse.urlsplit(os.environ["JURYMAST_NATS_URL"])
-    with socket.create_connection((url.hostname, url.port), 5) as nats:
-        ask = f"CONNECT {{}}\\r\\nSUB answer 1\\r\\nPUB $JS.API.STREAM.INFO.{name} answer 0\\r\\n\\r\\n"
-        nats.sendall(ask.encode())
-        heard = b""
-        while b"stream_info_response" not in heard:
-            heard += nats.recv(65536)
-        return b'"error"' not in heard
+    mesh = json.loads((pathlib.Path(os.environ["JURYMAST_MESH"]) / "mesh.json").read_text())
+    with urllib.request.urlopen(mesh["monitor_url"] + "/jsz?accounts=1&streams=1") as answer:
+        return f'"{name}"' in answer.read().decode()
 def redis_answers():
     url = urllib.parse.urlsplit(os.environ["JURYMAST_REDIS_URL"])
     with socket.create_connection((url.hostname, url.port), 5) as redis:
@@ -76,10 +74,13 @@ RUN = """
 from pathlib import Path
 from jurymast.cli.mesh.plan import Plan, Service, Timing
 from jurymast.cli.mesh.up import up
+from jurymast.messages.channel import Channel
+from jurymast.messages.service import StatusAsked
 from jurymast.streams import Stream, Table
+greeted = Channel("greetings.hello", StatusAsked, summary="For tests.", owner="stub")
 table = Table(streams=(Stream(name="GREETINGS", subjects=("greetings.>",), summary="For tests.", max_bytes={max_bytes}),))
 services = (Service("stub", "stub", environment={{"PYTHONPATH": {path!r}}}),) if {stub} else ()
-up(Plan(services, table, {allow_lossy}, {log_bytes}, Timing(**{timing})), Path({state!r}))
+up(Plan(services, table, {allow_lossy}, {log_bytes}, Timing(**{timing}), channels=(greeted,), queries=()), Path({state!r}))
 """
 
 
@@ -121,6 +122,11 @@ class MeshUnderTest:
         log = self.directory / f"up-{len(self._supervisors)}.log"
         self._supervisors.append(Process(*self.command, log=log))
         return self._supervisors[-1]
+
+    async def client(self, url: str) -> Client:
+        """Logged in as the stub, who may greet."""
+        seed = str(self.state / "keys" / "stub.seed")
+        return await nats.connect(url, nkeys_seed=seed, inbox_prefix=inbox("stub").encode(), allow_reconnect=False)
 
     @property
     def supervisor(self) -> Process:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import nats
 import pytest
 from nats.errors import Error as NatsError
 
@@ -70,10 +69,10 @@ async def test_streams_that_met_a_full_disk_work_again_once_there_is_room(tmp_pa
     """NATS itself stays in its error for ever; it is restarted as soon as that helps, and what it had acknowledged is there."""
     with MeshUnderTest(tmp_path, state=disk.path / "state", stub=False, liveness_s=0.5) as mesh:
         before = await mesh.ready()
-        acknowledged = await publish(before["nats_url"], 100)
+        acknowledged = await publish(mesh, before["nats_url"], 100)
         assert acknowledged == 100
         disk.fill()
-        acknowledged += await publish(before["nats_url"], 10_000)
+        acknowledged += await publish(mesh, before["nats_url"], 10_000)
 
         async def told() -> bool:
             return "nats: not ready: " in mesh.printed() and "redis: not ready: MISCONF" in mesh.printed()
@@ -88,14 +87,16 @@ async def test_streams_that_met_a_full_disk_work_again_once_there_is_room(tmp_pa
         assert process(after, "nats")["port"] == process(before, "nats")["port"]
         mesh_again = await mesh.becomes("ready")
         assert pid(mesh_again, "redis") == pid(before, "redis")  # Recovers by itself.
-        assert acknowledged <= await stored(before["nats_url"]) <= acknowledged + 1  # One may be stored and not acknowledged.
-        assert await publish(before["nats_url"], 10) == 10
+        assert (
+            acknowledged <= await stored(mesh, before["nats_url"]) <= acknowledged + 1
+        )  # One may be stored and not acknowledged.
+        assert await publish(mesh, before["nats_url"], 10) == 10
         assert await mesh.stop() == 0
 
 
-async def publish(url: str, count: int) -> int:
+async def publish(mesh: MeshUnderTest, url: str, count: int) -> int:
     """How many of these messages were acknowledged before the first that was not."""
-    client = await nats.connect(url)
+    client = await mesh.client(url)
     try:
         for number in range(count):
             try:
@@ -107,8 +108,8 @@ async def publish(url: str, count: int) -> int:
         await client.close()
 
 
-async def stored(url: str) -> int:
-    client = await nats.connect(url)
+async def stored(mesh: MeshUnderTest, url: str) -> int:
+    client = await mesh.client(url)
     try:
         info: Any = await client.jetstream().stream_info("GREETINGS")
         messages: int = info.state.messages

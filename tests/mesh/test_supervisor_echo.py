@@ -20,8 +20,9 @@ SCRIPT = """
 from pathlib import Path
 from jurymast.cli.mesh.plan import Plan, Service
 from jurymast.cli.mesh.up import up
-from tests.echo.streams import ECHO_TABLE
-up(Plan((Service("echo", "tests.echo", environment={{"JURYMAST_DATABASE": {database!r}}}),), ECHO_TABLE), Path({state!r}))
+from tests.echo.access import ECHO_ACCESS as access
+echo = Service("echo", "tests.echo", environment={{"JURYMAST_DATABASE": {database!r}}})
+up(Plan((echo,), access.table, channels=access.channels, queries=access.queries), Path({state!r}))
 """
 
 

@@ -108,7 +108,7 @@ def test_no_pattern_reaches_into_two_families() -> None:
 def test_services_hear_their_own_answers_and_the_questions_to_them() -> None:
     assert ACCESS.permissions("echo").subscribe == ("_INBOX_echo.>", "echo.count", "service.status")
     assert ACCESS.permissions(ASKER).subscribe == ("_INBOX_asker.>", "service.status")
-    assert ACCESS.permissions(PROVISIONER).subscribe == ("_INBOX_provisioner.>",)
+    assert ACCESS.permissions(PROVISIONER).subscribe == ("_INBOX.>",)
 
 
 def test_consumers_outside_hear_public_events_only() -> None:

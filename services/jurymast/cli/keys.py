@@ -13,7 +13,8 @@ from jurymast.credentials import public_key
 from jurymast.errors import Misconfigured
 
 PRIVATE_DIRECTORY, PRIVATE_FILE = 0o700, 0o600
-OTHERS = 0o077
+ANYBODY_ELSE, STRANGERS = 0o077, 0o007
+"""A seed may be lent to a group, such as that of a container."""
 
 
 class KeyDirectory:
@@ -26,9 +27,9 @@ class KeyDirectory:
     def make(self, roles: Sequence[str], *, force: bool = False) -> list[str]:
         """Make what is missing, or with `force` all anew; returns for which roles."""
         try:
-            if not self.path.exists():
-                self.path.mkdir(PRIVATE_DIRECTORY, parents=True)
-            self._check_private(self.path, "700")
+            self.path.mkdir(PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+            if self.path.stat().st_mode & ANYBODY_ELSE:
+                raise Misconfigured(f"{self.path} is open to others: chmod 700 it, or keep the keys elsewhere")
             wanted = [role for role in roles if force or not self.file(role).exists()]
             for role in wanted:
                 self._write(role)
@@ -36,21 +37,11 @@ class KeyDirectory:
             raise Misconfigured(f"cannot keep keys in {self.path}: {error.strerror}") from None
         return wanted
 
-    def seed(self, role: str) -> str:
-        path = self.file(role)
-        try:
-            self._check_private(path, "600")
-            return path.read_text(encoding="ascii").strip()
-        except UnicodeDecodeError:
-            raise Misconfigured(f"{path} is not a seed") from None
-        except OSError as error:
-            raise Misconfigured(f"cannot read {path}: {error.strerror}") from None
-
     def public_key(self, role: str) -> str:
-        try:
-            return public_key(self.seed(role))
-        except Misconfigured as error:
-            raise Misconfigured(f"{self.file(role)}: {error}") from None
+        seed = read_seed(self.file(role))
+        if self.file(role).stat().st_mode & STRANGERS:
+            raise Misconfigured(f"{self.file(role)} is open to others: chmod 600 it, or make new keys with --force")
+        return public_key(seed)
 
     def public_keys(self, roles: Sequence[str]) -> dict[str, str]:
         return {role: self.public_key(role) for role in roles}
@@ -73,7 +64,16 @@ class KeyDirectory:
             temporary.unlink(missing_ok=True)
             raise
 
-    @staticmethod
-    def _check_private(path: Path, mode: str) -> None:
-        if path.stat().st_mode & OTHERS:
-            raise Misconfigured(f"{path} is open to others: chmod {mode} {path}, or choose another place")
+
+def read_seed(path: Path) -> str:
+    """A valid seed, wherever it is kept."""
+    try:
+        seed = path.read_text(encoding="ascii").strip()
+        public_key(seed)
+    except UnicodeDecodeError:
+        raise Misconfigured(f"{path} is not a seed: it is not even text") from None
+    except OSError as error:
+        raise Misconfigured(f"cannot read the seed {path}: {error.strerror}") from None
+    except Misconfigured as error:
+        raise Misconfigured(f"{path}: {error}") from None
+    return seed

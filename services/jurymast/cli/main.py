@@ -9,6 +9,7 @@ import click
 
 from jurymast.cli.commands.dead import dead
 from jurymast.cli.commands.health import certificate, health
+from jurymast.cli.commands.keys import keys
 from jurymast.cli.commands.streams import streams
 from jurymast.cli.commands.tail import tail
 from jurymast.cli.commands.verify import verify
@@ -24,7 +25,7 @@ def cli() -> None:
     """Keeps an application's money and matches alive when its chain goes down."""
 
 
-for command in (mesh.up, mesh.down, mesh.status, mesh.logs, mesh.kill, streams, dead, tail, health, certificate, verify):
+for command in (mesh.up, mesh.down, mesh.status, mesh.logs, mesh.kill, streams, dead, tail, keys, health, certificate, verify):
     cli.add_command(command)
 
 

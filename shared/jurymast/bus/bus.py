@@ -11,7 +11,7 @@ from typing import Any
 from faststream.nats import JStream, NatsBroker, PullSub
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import MaxPayloadError, NoRespondersError, OutboundBufferLimitError
+from nats.errors import ConnectionReconnectingError, MaxPayloadError, NoRespondersError, OutboundBufferLimitError
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
@@ -106,7 +106,7 @@ class Bus:
         refused = asyncio.ensure_future(self._refusal.wait())
         try:
             await asyncio.wait({connecting, refused}, return_when=asyncio.FIRST_COMPLETED)
-            if not connecting.done():
+            if self._refusal.is_set() and not (connecting.done() and connecting.exception() is None):
                 raise Misconfigured(self.trouble)
             return connecting.result()
         finally:
@@ -136,7 +136,10 @@ class Bus:
         for loop in self._loops:
             loop.stop()
         await cancel(*self._tasks)
-        await self.broker.stop()
+        try:
+            await self.broker.stop()
+        except ConnectionReconnectingError:  # Nothing can be flushed to a server that is not there.
+            await self.nc.close()
 
     # -- receiving -----------------------------------------------------------------------------------------------------
 

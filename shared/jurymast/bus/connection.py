@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Awaitable, Callable
 
 from faststream.middlewares import AckPolicy
@@ -11,7 +10,7 @@ from faststream.nats import NatsBroker
 from faststream.nats.security import NatsNKey, NatsSecurity
 from nats.aio.client import Client
 
-from jurymast.credentials import public_key, refusal, tls_context
+from jurymast import credentials
 from jurymast.errors import Misconfigured, explain
 from jurymast.permissions import inbox
 from jurymast.settings import Settings
@@ -31,16 +30,13 @@ CONNECT_TIMEOUT_S = 2
 RECONNECT_WAIT_S = 0.25
 
 
-_VIOLATION = re.compile(r'permissions violation for (?P<what>publish|subscription) to "(?P<subject>[^"]+)"', re.IGNORECASE)
-
-
 def security(settings: Settings) -> NatsSecurity | None:
-    context = tls_context(settings.nats_url, settings.nats_ca)
+    context = credentials.tls_context(settings.nats_url, settings.nats_ca)
     first = context is not None  # Or whoever sits in between could say that the server has no TLS, and would be believed.
     if not settings.nats_seed:
         return NatsSecurity(ssl_context=context, tls_handshake_first=first) if context else None
     try:
-        public_key(settings.nats_seed)
+        credentials.public_key(settings.nats_seed)
     except Misconfigured as error:
         raise Misconfigured(f"JURYMAST_NATS_SEED: {error}") from None
     return NatsNKey.from_seed(settings.nats_seed, ssl_context=context, tls_handshake_first=first)
@@ -66,11 +62,11 @@ def make_broker(
         nonlocal said
         metrics.bus_errors.inc()
         text = explain(problem)
-        if why := refusal(problem, has_seed=bool(settings.nats_seed)):
+        if why := credentials.refusal(problem, has_seed=bool(settings.nats_seed)):
             refused(why)
-        elif violation := _VIOLATION.search(text):
+        elif subject := credentials.forbidden(problem):
             metrics.violations.inc()
-            forbidden(violation["subject"])
+            forbidden(subject)
         if text != said:  # While a server is away the same error comes several times a second.
             log.warning("the NATS client reports: %s", text)
         said = text

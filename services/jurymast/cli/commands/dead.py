@@ -178,7 +178,7 @@ async def _remove(js: JetStreamContext, grave: Grave) -> None:
     except NotFoundError:
         pass
     except APIError as error:
-        if error.err_code != NO_MESSAGE:
+        if error.err_code != NO_MESSAGE and "no message found" not in (error.description or ""):  # Gone meanwhile has two codes.
             raise Transient(f"cannot remove {grave.name}: {error}") from None
 
 

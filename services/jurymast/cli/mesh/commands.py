@@ -96,6 +96,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     nats_url: str
     monitor_url: str
     redis_url: str
+    websocket_url: str
     processes: list[Row]
 
 
@@ -112,7 +113,7 @@ def status(*, as_json: bool, state_path: Path) -> None:
     else:
         title = f"jurymast mesh in {state.path}: {'ready' if report.ready else 'not ready'}"
         Console().print(view.table(report.processes, title))
-        print(f"{mesh.nats_url}  {mesh.redis_url}  NATS monitoring {mesh.monitor_url}")
+        print(f"{mesh.nats_url}  {mesh.websocket_url}  {mesh.redis_url}  NATS monitoring {mesh.monitor_url}")
     if not report.supervised:
         raise Fatal(f"nobody watches this mesh: `jurymast up` stops what is left and starts it again (state {state.path})")
     click.get_current_context().exit(0 if report.ready else 1)
@@ -129,6 +130,7 @@ async def _report(state: StateDirectory, mesh: Mesh) -> Report:
         nats_url=mesh.nats_url,
         monitor_url=mesh.monitor_url,
         redis_url=mesh.redis_url,
+        websocket_url=mesh.websocket_url,
         processes=rows,
     )
 

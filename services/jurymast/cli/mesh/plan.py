@@ -6,9 +6,13 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from jurymast.errors import Misconfigured
+from jurymast.messages import catalog
+from jurymast.messages.channel import AnyChannel, Query
+from jurymast.nats_conf import Server
+from jurymast.nats_conf import nats_conf as configured
+from jurymast.permissions import Access
 from jurymast.streams import TABLE, Table
 
 MARKER = "JURYMAST_MESH"
@@ -67,11 +71,18 @@ class Plan:
     log_bytes: int = 20 << 20
     """Each log file is cut when it is longer; one old copy is kept."""
     timing: Timing = Timing()
+    channels: tuple[AnyChannel, ...] = tuple(catalog.channels())
+    queries: tuple[Query[Any, Any], ...] = tuple(catalog.queries())
 
     def __post_init__(self) -> None:
         names = ["nats", "redis", SUPERVISOR, *(service.name for service in self.services)]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"names of a mesh are unique: {', '.join(repeated)}")
+
+    @property
+    def access(self) -> Access:
+        """Who may publish and ask what."""
+        return Access(self.table, self.channels, self.queries, tuple(service.name for service in self.services))
 
     def with_services(self, *services: Service) -> Plan:
         return replace(self, services=self.services + services)
@@ -84,6 +95,7 @@ PLAN = Plan(services=(Service("health-monitor", "jurymast.health_monitor"),))
 @dataclass(frozen=True)
 class Ports:
     nats: int
+    websocket: int
     monitor: int
     redis: int
     services: tuple[int, ...]
@@ -91,6 +103,10 @@ class Ports:
     @property
     def nats_url(self) -> str:
         return f"nats://{HOST}:{self.nats}"
+
+    @property
+    def websocket_url(self) -> str:
+        return f"ws://{HOST}:{self.websocket}"
 
     @property
     def monitor_url(self) -> str:
@@ -138,7 +154,8 @@ def servers(ports: Ports, state: Path, nats: Path, redis: Path) -> tuple[Program
     )
 
 
-def services(plan: Plan, ports: Ports, state: Path) -> tuple[Program, ...]:
+def services(plan: Plan, ports: Ports, state: Path, seeds: Mapping[str, Path]) -> tuple[Program, ...]:
+    """`seeds` are the files by which NATS knows each of them."""
     return tuple(
         Program(
             name=service.name,
@@ -150,6 +167,8 @@ def services(plan: Plan, ports: Ports, state: Path) -> tuple[Program, ...]:
                 **service.environment,
                 MARKER: str(state),
                 "JURYMAST_NATS_URL": ports.nats_url,
+                "JURYMAST_NATS_SEED_FILE": str(seeds[service.name]),
+                "JURYMAST_NATS_CA": "",
                 "JURYMAST_REDIS_URL": ports.redis_url,
                 "JURYMAST_HTTP_HOST": HOST,
                 "JURYMAST_HTTP_PORT": str(port),
@@ -168,20 +187,14 @@ def stop_order(programs: tuple[Program, ...]) -> list[list[str]]:
     return [together, *one_by_one]
 
 
-def nats_conf(ports: Ports, state: Path) -> str:
-    return f"""\
-# Written by `jurymast up` at every start.
-server_name: jurymast
-listen: "{HOST}:{ports.nats}"
-http: "{HOST}:{ports.monitor}"
-max_payload: 1MB
-logtime_utc: true
-jetstream {{
-  store_dir: {_quoted(state / "nats")}
-  # Every acknowledged message is on disk. The default of two minutes loses acknowledged messages with the power.
-  sync_interval: always
-}}
-"""
+def nats_conf(plan: Plan, ports: Ports, state: Path, public_keys: Mapping[str, str]) -> str:
+    server = Server(
+        listen=f"{HOST}:{ports.nats}",
+        websocket=f"{HOST}:{ports.websocket}",
+        monitor=f"{HOST}:{ports.monitor}",
+        store=str(state / "nats"),
+    )
+    return f"# Written by `jurymast up` at every start.\n{configured(server, plan.access, public_keys)}"
 
 
 def redis_arguments(port: int, directory: Path) -> tuple[str, ...]:
@@ -196,9 +209,3 @@ def redis_arguments(port: int, directory: Path) -> tuple[str, ...]:
         "set-proc-title": "no",  # Writing a title overwrites the environment, and with it the mark of the mesh.
     }
     return tuple(part for name, value in options.items() for part in (f"--{name}", value))
-
-
-def _quoted(path: Path) -> str:
-    if any(ord(character) < ord(" ") for character in str(path)):
-        raise Misconfigured(f"the path {str(path)!r} holds control characters: choose another one with --state")
-    return '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"'

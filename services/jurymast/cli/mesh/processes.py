@@ -65,9 +65,9 @@ def spawn(program: Program, log: Path) -> Running:
 
 
 def environment(inherited: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-    """Ours on top. A setting that the caller's shell reads from a file would contradict the one given here."""
-    files = {f"{name}_FILE" for name in own}
-    return {name: value for name, value in inherited.items() if name not in files} | dict(own)
+    """Ours on top. A setting that the caller's shell gives in the other form, as text or as a file, would contradict ours."""
+    others = {f"{name}_FILE" for name in own} | {name.removesuffix("_FILE") for name in own}
+    return {name: value for name, value in inherited.items() if name not in others} | dict(own)
 
 
 def exit_text(code: int) -> str:

@@ -58,15 +58,18 @@ def choose_ports(nats_port: int, redis_port: int, services: int) -> Ports:
     if nats_port and nats_port == redis_port:
         raise Misconfigured(f"port {nats_port} cannot serve both NATS and Redis: leave out --nats-port or --redis-port")
     taken = {nats_port, redis_port}
+    wanted = 4 + services
     free: list[int] = []
-    for _ in range(PORT_TRIES * (3 + services)):
+    for _ in range(PORT_TRIES * wanted):
         port = PORT_FIRST + secrets.randbelow(PORT_COUNT)
         if port not in taken and _is_free(port):
             taken.add(port)
             free.append(port)
-        if len(free) == 3 + services:
-            return Ports(nats=nats_port or free[0], monitor=free[1], redis=redis_port or free[2], services=tuple(free[3:]))
-    raise Misconfigured(f"no {3 + services} free ports between {PORT_FIRST} and {PORT_FIRST + PORT_COUNT} on {HOST}")
+        if len(free) == wanted:
+            nats, redis, websocket, monitor, *rest = free
+            nats, redis = nats_port or nats, redis_port or redis
+            return Ports(nats=nats, websocket=websocket, monitor=monitor, redis=redis, services=tuple(rest))
+    raise Misconfigured(f"no {wanted} free ports between {PORT_FIRST} and {PORT_FIRST + PORT_COUNT} on {HOST}")
 
 
 def _is_free(port: int) -> bool:
@@ -221,11 +224,13 @@ def _one_line(body: str) -> str:
 # -- streams -----------------------------------------------------------------------------------------------------------
 
 
-async def apply_streams(nats_url: str, plan: Plan) -> list[str]:
+async def apply_streams(nats_url: str, seed: str, plan: Plan) -> list[str]:
     """Bring the local server to the plan's stream table; one line per change."""
     try:
         async with asyncio.timeout(PROVISION_S):
-            client = await nats.connect(nats_url, allow_reconnect=False, connect_timeout=CONNECT_S, error_cb=_ignored)
+            client = await nats.connect(
+                nats_url, nkeys_seed_str=seed, allow_reconnect=False, connect_timeout=CONNECT_S, error_cb=_ignored
+            )
             try:
                 return await provision(client, plan.table, replicas=1, allow_lossy=plan.allow_lossy)
             finally:

@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from jurymast.cli.keys import KeyDirectory
 from jurymast.cli.mesh.plan import SUPERVISOR, Kind, Probe
 from jurymast.errors import Misconfigured
 
@@ -52,6 +53,7 @@ class Mesh(msgspec.Struct, frozen=True, kw_only=True):
     nats_url: str
     monitor_url: str
     redis_url: str
+    websocket_url: str = ""
     processes: tuple[Record, ...]
 
     def ended(self) -> Mesh:
@@ -79,6 +81,7 @@ class StateDirectory:
         self.lock_file = self.path / "lock"
         self.nats_conf = self.path / "nats.conf"
         self.logs = self.path / "logs"
+        self.keys = KeyDirectory(self.path / "keys")
 
     def log(self, name: str) -> Path:
         return self.logs / f"{name}.log"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from jurymast.cli.keys import read_seed
 from jurymast.cli.mesh import logs, plan, processes, servers, view
 from jurymast.cli.mesh.decide import Action, Child, Ended, Health, Idle, Seen, State, decide, hopeless
 from jurymast.cli.mesh.logs import Line, Tail
@@ -20,6 +21,7 @@ from jurymast.cli.mesh.servers import Prober
 from jurymast.cli.mesh.state import Identity, Mesh, MeshState, Record, StateDirectory
 from jurymast.cli.mesh.view import Row, View
 from jurymast.errors import Fatal, Misconfigured, Transient
+from jurymast.permissions import PROVISIONER
 from jurymast.tasks import cancel
 
 TICK_S = 0.05
@@ -88,6 +90,7 @@ class Supervisor:
         self._prober = prober
         self._view = shown
         self._began = began
+        self._provisioner_seed = read_seed(state.keys.file(PROVISIONER))
         self._identity: Identity = processes.own_identity()
         self._units = {program.name: Unit(program, state.log(program.name), began) for program in programs}
         self._stopping = False
@@ -154,7 +157,7 @@ class Supervisor:
         if unit.program.probe.protocol == "nats":
             try:
                 await self._prober.assert_durable(self._ports.monitor_url)
-                changes = await servers.apply_streams(self._ports.nats_url, self._plan)
+                changes = await servers.apply_streams(self._ports.nats_url, self._provisioner_seed, self._plan)
             except Transient as error:
                 return Health(alive=True, ready=False, reason=str(error))
             except Misconfigured as error:
@@ -225,6 +228,7 @@ class Supervisor:
             nats_url=self._ports.nats_url,
             monitor_url=self._ports.monitor_url,
             redis_url=self._ports.redis_url,
+            websocket_url=self._ports.websocket_url,
             processes=tuple(unit.record() for unit in self._units.values()),
         )
         if mesh == self._saved:

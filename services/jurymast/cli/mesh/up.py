@@ -32,8 +32,11 @@ async def _up(
 ) -> None:
     cleaned = await clean(state, mesh_plan.timing.stop_s)
     ports = servers.choose_ports(*wanted_ports, services=len(mesh_plan.services))  # After the leftovers are off them.
-    state.write_nats_conf(plan.nats_conf(ports, state.path))
-    programs = (*plan.servers(ports, state.path, *binaries), *plan.services(mesh_plan, ports, state.path))
+    roles = mesh_plan.access.roles
+    state.keys.make(roles)
+    state.write_nats_conf(plan.nats_conf(mesh_plan, ports, state.path, state.keys.public_keys(roles)))
+    seeds = {role: state.keys.file(role) for role in roles}
+    programs = (*plan.servers(ports, state.path, *binaries), *plan.services(mesh_plan, ports, state.path, seeds))
     async with AsyncExitStack() as stack:
         prober = await stack.enter_async_context(Prober(mesh_plan.timing.probe_s))
         shown = view.open_view([SUPERVISOR, *(program.name for program in programs)])

@@ -1,0 +1,78 @@
+"""`jurymast keys`: who may log in to NATS, and the server's configuration that says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from jurymast.cli.keys import KeyDirectory
+from jurymast.errors import Misconfigured
+from jurymast.messages.catalog import channels, queries
+from jurymast.messages.channel import OPERATOR
+from jurymast.nats_conf import Server, Tls, nats_conf
+from jurymast.permissions import EXTERNAL, PROVISIONER, Access
+from jurymast.streams import TABLE
+
+directory = click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+
+USES = {
+    OPERATOR: "for people: `jurymast --nats-seed`",
+    PROVISIONER: "for `jurymast streams apply` in a deployment",
+    EXTERNAL: "for consumers outside: public events, read only",
+}
+
+
+def deployment() -> Access:
+    return Access(TABLE, tuple(channels()), tuple(queries()))
+
+
+@click.group()
+def keys() -> None:
+    """Make and show the keys by which NATS knows who is who."""
+
+
+@keys.command()
+@directory
+@click.option("--force", is_flag=True, help="Make all keys anew. Whoever has an old one is locked out.")
+@click.option("--listen", default="0.0.0.0:4222", show_default=True, help="Where NATS listens.")
+@click.option("--websocket", default="0.0.0.0:4223", show_default=True, help="Where it listens for websockets.")
+@click.option("--monitor", default="127.0.0.1:8222", show_default=True, help="Where probes ask it; there is no login.")
+@click.option("--store", default="/data/nats", show_default=True, help="Where it keeps its streams.")
+@click.option("--tls-cert", default="", help="File with its certificate, as the server sees it; turns TLS on.")
+@click.option("--tls-key", default="", help="File with the certificate's key.")
+@click.option("--tls-ca", default="", help="File with a CA, for servers that are a cluster.")
+def init(*, directory: Path, force: bool, tls_cert: str, tls_key: str, tls_ca: str, **addresses: str) -> None:
+    """Make a seed for every role in DIRECTORY, where none is yet, and the server's nats.conf."""
+    if bool(tls_cert) != bool(tls_key) or (tls_ca and not tls_cert):
+        raise Misconfigured("TLS needs both --tls-cert and --tls-key")
+    access, kept = deployment(), KeyDirectory(directory)
+    made = kept.make(access.roles, force=force)
+    tls = Tls(cert=tls_cert, key=tls_key, ca=tls_ca) if tls_cert else None
+    conf = kept.path / "nats.conf"
+    _write(conf, nats_conf(Server(**addresses, tls=tls), access, kept.public_keys(access.roles)))
+    print(f"made {len(made)} seeds, kept {len(access.roles) - len(made)}" + (": --force makes all anew" if not made else ""))
+    print(f"{conf}  for the NATS server, which reads it at start or on SIGHUP; no secrets in it")
+    for role in access.roles:
+        print(f"{kept.file(role)}  {USES.get(role, f'for {role} alone: JURYMAST_NATS_SEED_FILE')}")
+
+
+@keys.command()
+@directory
+def show(*, directory: Path) -> None:
+    """Show the public key of every seed in DIRECTORY."""
+    kept = KeyDirectory(directory)
+    roles = kept.roles()
+    if not roles:
+        raise Misconfigured(f"no seeds in {kept.path}: make them with `jurymast keys init {directory}`")
+    for role in roles:
+        print(f"{kept.public_key(role)}  {role}")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise Misconfigured(f"cannot write {path}: {error.strerror}") from None
