@@ -13,12 +13,13 @@ import msgspec
 import pytest
 
 from jurymast.bus import Bus, Delivery
+from jurymast.bus.dead import Graveyard
 from jurymast.envelope import stamp
 from jurymast.errors import Fatal, Misconfigured, Rejected, Transient
 from jurymast.messages.channel import SCHEMA_HEADER
 from jurymast.messages.dead import DEAD, REPLAY, DeadLetter
 from jurymast.settings import Settings
-from jurymast.streams import TABLE, Consumer, Table
+from jurymast.streams import TABLE, Consumer, Table, replay_consumer
 from jurymast.telemetry import Metrics, Tracer
 from tests.echo.messages import ASKED, MEASURED, Asked, Measured
 from tests.echo.streams import ECHO, ECHO_TABLE
@@ -188,12 +189,12 @@ async def test_in_a_failing_batch_only_the_culprit_pays(bus: Bus) -> None:
 
 
 async def test_what_stands_behind_a_message_that_kills_the_process_is_handled_all_the_same(server: NatsServer) -> None:
-    """Each life handles what it can and dies at number 3; the batch that died with it is tried message by message."""
+    """Two of them, with another in between: each life handles what it can, and dies at one of the two."""
     handled: set[int] = set()
 
     async def handle(deliveries: Sequence[Delivery[Measured]]) -> None:
         for delivery in deliveries:
-            if delivery.message.number == 3:
+            if delivery.message.number in (3, 5):
                 raise Died
         handled.update(delivery.message.number for delivery in deliveries)
 
@@ -203,15 +204,15 @@ async def test_what_stands_behind_a_message_that_kills_the_process_is_handled_al
         for number in range(8):
             await bus.publish(MEASURED, Measured(number=number), id=f"m{number}")
     letter = None
-    for _ in range(10):
+    for _ in range(20):
         async with dying_bus(server.url, table) as (mortal, died):
             mortal.on_batch("echo-measured", MEASURED, handler=handle)
             await mortal.consume()
             await eventually(partial(_dead_or_done, died, mortal), what="a death, or an end")
-            if found := await letters(mortal):
+            if len(found := await letters(mortal)) == 2:
                 letter = found[0]
                 break
-    assert handled == set(range(8)) - {3}
+    assert handled == set(range(8)) - {3, 5}
     assert letter is not None
     assert (letter.cause, letter.subject, letter.attempts) == ("crashed", "echo.measured", 6)
     assert "never finished" in letter.reason
@@ -234,7 +235,7 @@ async def dying_bus(url: str, table: Table) -> AsyncIterator[tuple[Bus, list[str
 
 
 async def _dead_or_done(died: list[str], bus: Bus) -> bool:
-    return bool(died or await letters(bus))
+    return bool(died or len(await letters(bus)) == 2)
 
 
 async def test_a_handler_whose_own_work_was_cancelled_has_failed_and_the_loop_lives(bus: Bus) -> None:
@@ -370,6 +371,20 @@ async def test_a_replayed_letter_that_fails_again_returns_as_itself(bus: Bus) ->
         first.payload,
     )
     assert again.attempts == 2
+
+
+async def test_a_replay_that_kills_the_process_each_time_returns_as_itself(bus: Bus) -> None:
+    letter = DeadLetter(
+        service="echo", consumer="echo-asked", stream="ECHO", sequence=5, cause="rejected", reason="first", attempts=2,
+        dead_ms=1, subject="echo.asked.a", headers={}, payload=b"x",
+    )  # fmt: skip
+    await give_back(bus, letter)
+    subscription = await bus.js.pull_subscribe_bind(consumer="replays-echo", stream="REPLAYS")
+    (raw,) = await subscription.fetch(1)
+    await Graveyard(bus).bury(raw, replay_consumer("echo"), "crashed", "died each time")
+    again = await one_letter(bus)
+    assert (again.consumer, again.stream, again.sequence, again.payload) == ("echo-asked", "ECHO", 5, b"x")
+    assert (again.cause, again.reason, again.attempts) == ("crashed", "died each time", 2)
 
 
 # -- publishing --------------------------------------------------------------------------------------------------------

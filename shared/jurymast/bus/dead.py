@@ -13,8 +13,8 @@ from jurymast import clock
 from jurymast.bus.delivery import Delivery, Position, Reader, position_of
 from jurymast.bus.failure import Bury, Retry, Stop, judge
 from jurymast.errors import Fatal, Rejected, Transient, Undecodable
-from jurymast.messages.channel import Channel, Message
-from jurymast.messages.dead import DEAD, Cause, DeadLetter
+from jurymast.messages.channel import SCHEMA_HEADER, Channel, Message
+from jurymast.messages.dead import DEAD, REPLAY, Cause, DeadLetter
 from jurymast.streams import Consumer, replay_consumer
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,14 @@ class Graveyard:
 
     async def bury(self, raw: Msg, consumer: Consumer, cause: Cause, reason: str) -> None:
         stream, sequence, attempts = position_of(raw)
+        if consumer == replay_consumer(consumer.service) and (
+            letter := _replayed(raw)
+        ):  # Back to its place, not wrapped in another.
+            attempts += letter.attempts - (cause == "crashed")
+            await self.keep(
+                msgspec.structs.replace(letter, cause=cause, reason=reason, attempts=attempts, dead_ms=clock.now_ms())
+            )
+            return
         letter = DeadLetter(
             service=consumer.service,
             consumer=consumer.name,
@@ -54,6 +62,13 @@ class Graveyard:
         name = f"{letter.consumer}.{letter.stream}.{letter.sequence}"
         await self._publisher.publish(DEAD, letter, id=f"dead.{name}.{letter.attempts}.{letter.dead_ms}")
         log.error("dead letter %s (%s): %s", name, letter.cause, letter.reason, extra={"subject": letter.subject})
+
+
+def _replayed(raw: Msg) -> DeadLetter | None:
+    try:
+        return REPLAY.decode(raw.data, schema=(raw.headers or {}).get(SCHEMA_HEADER), subject=raw.subject)
+    except Undecodable:
+        return None
 
 
 class Replayable(Protocol):

@@ -66,7 +66,7 @@ class Intake:
                     again.append(item)
             if good:
                 await self._handle(good)
-            for item in in_turns(again):
+            for item in again:
                 await self._handle_again(item)
         finally:
             for item in batch:
@@ -148,12 +148,6 @@ class Intake:
                     self._fatal(f"{self.consumer.name}: {reason}")
         except (*NATS_FAILURE, Transient) as error:
             log.warning("%s: could not settle a message, it will come again: %s", self.consumer.name, explain(error))
-
-
-def in_turns(again: list[Incoming]) -> list[Incoming]:
-    """From the other end at every second attempt: what stands behind a message that kills the process must get its turn, too."""
-    backwards = any(position_of(item.raw).attempt % 2 == 0 for item in again)
-    return again[::-1] if backwards else again
 
 
 def _where(deliveries: Sequence[Delivery[Any]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
+from jurymast.bus.delivery import position_of
 from jurymast.errors import explain
 from jurymast.nats_failure import NATS_FAILURE
 
@@ -54,6 +55,8 @@ class PullLoop:
         self._size = size
         self._take = take
         self._stopping = False
+        self._careful = True
+        """One at a time after a start, and while messages come again: no other pays for one that kills the process."""
 
     async def run(self, nc: Client, js: JetStreamContext) -> None:
         subscription = Connected(await js.pull_subscribe_bind(consumer=self._consumer, stream=self._stream), nc)
@@ -63,7 +66,10 @@ class PullLoop:
                 if self._stopping:
                     await _give_back(batch)
                 elif batch:
+                    self._careful = any(position_of(raw).attempt > 1 for raw in batch)
                     await self._take(batch)
+                    if self._careful:
+                        await self._flush(nc)
         finally:
             await subscription.unsubscribe()
 
@@ -72,13 +78,20 @@ class PullLoop:
 
     async def _pull(self, subscription: Connected) -> list[Msg]:
         try:
-            return await subscription.fetch(self._size, timeout=PULL_S)
+            return await subscription.fetch(1 if self._careful else self._size, timeout=PULL_S)
         except TimeoutError:
             return []
         except NATS_FAILURE as error:
             log.warning("%s: cannot pull, pausing: %s", self._consumer, explain(error))
             await asyncio.sleep(PAUSE_S)  # A server that refuses at once must not be asked in a hot loop.
             return []
+
+    async def _flush(self, nc: Client) -> None:
+        """An acknowledgement that is still in our buffer dies with the process."""
+        try:
+            await nc.flush(timeout=1)
+        except NATS_FAILURE as error:
+            log.warning("%s: acknowledgements may be late: %s", self._consumer, explain(error))
 
 
 async def _give_back(batch: Sequence[Msg]) -> None:

@@ -182,7 +182,7 @@ async def _remove(js: JetStreamContext, grave: Grave) -> None:
             raise Transient(f"cannot remove {grave.name}: {error}") from None
 
 
-NO_MESSAGE = 10037
+NO_MESSAGE = 10057
 
 
 def _summary(grave: Grave) -> str:
