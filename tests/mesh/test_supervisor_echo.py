@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import sys
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import pytest
 from jurymast.cli.mesh.plan import Probe
 from jurymast.cli.mesh.servers import Prober
 from jurymast.errors import Fatal
-from tests.mesh.supervised import MeshUnderTest, jurymast, pid
+from tests.echo.access import ECHO_ACCESS
+from tests.mesh.supervised import MeshUnderTest, jurymast, one_line, pid
 from tests.servers import Process, eventually, free_port
 
 SCRIPT = """
@@ -49,6 +51,40 @@ async def test_a_service_in_the_frame_lives_in_the_mesh(tmp_path: Path) -> None:
         assert stopped is not None
         assert stopped["processes"][-1]["restarts"] == 1
         assert not [sentence for sentence in mesh.said() if "killed" in sentence and "SIGKILL" not in sentence]
+
+
+async def test_the_local_mesh_is_locked_down_and_the_operator_comes_in_by_default(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    with MeshUnderTest(tmp_path, state=state, script=SCRIPT.format(database=str(tmp_path / "echo.db"), state=str(state))) as mesh:
+        up = await mesh.ready()
+        keys = state / "keys"
+        assert stat.S_IMODE(keys.stat().st_mode) == 0o700
+        assert {stat.S_IMODE(file.stat().st_mode) for file in keys.iterdir()} == {0o600}
+        seeds = {file.stem: file.read_text().strip() for file in keys.iterdir()}
+        assert set(seeds) == set(ECHO_ACCESS.roles)
+
+        assert (await jurymast("dead", "list", "--state", str(state))).out == "0 dead letters\n"
+        assert (await jurymast("dead", "list", "--nats", up["nats_url"], "--state", str(state))).out == "0 dead letters\n"
+        elsewhere = await jurymast("dead", "list", "--nats", up["nats_url"], "--state", str(tmp_path / "elsewhere"))
+        assert one_line(elsewhere).startswith("NATS asks for a key, and there is none")
+
+        assert await mesh.stop() == 0
+        await mesh.ready()  # With the same keys: whoever has one is not locked out by a restart.
+        assert {file.stem: file.read_text().strip() for file in keys.iterdir()} == seeds
+        written = [file.read_text() for file in (state / "nats.conf", state / "mesh.json", *(state / "logs").iterdir())]
+        assert not [seed for seed in seeds.values() if any(seed in text for text in written)]
+        assert await mesh.stop() == 0
+
+
+async def test_a_garbled_seed_in_the_state_directory_is_one_clear_error(tmp_path: Path) -> None:
+    with MeshUnderTest(tmp_path) as mesh:
+        await mesh.ready()
+        assert await mesh.stop() == 0
+        (mesh.state / "keys" / "stub.seed").write_text("SUHUNTER2")
+        assert await mesh.fails() == (
+            f"Misconfigured: {mesh.state}/keys/stub.seed: "
+            "not an nkey seed of a user (58 letters and digits that begin with SU), but 9 characters"
+        )
 
 
 @pytest.mark.parametrize("sync", ["always", "10s"])
