@@ -24,7 +24,7 @@ PINGS_LOST = 2
 
 PENDING_BYTES = 256 * 1024
 """Held while reconnecting: pull requests and acknowledgements. With 0 every pull raises, and FastStream restarts it in a hot
-loop; publishes of ours are refused while disconnected, so that none lands after its caller gave up."""
+loop; publishes of ours are not sent while disconnected. One that was on its way to a frozen server may still land."""
 
 CONNECT_TIMEOUT_S = 2
 RECONNECT_WAIT_S = 0.25
