@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 import click
-import msgspec
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NotFoundError
 
 from jurymast.cli.commands.connect import with_nats
-from jurymast.cli.commands.tail import shown
+from jurymast.cli.commands.printable import bounded, content, escaped, moment, say
 from jurymast.envelope import stamp
 from jurymast.errors import Misconfigured, Transient, Undecodable, explain
 from jurymast.messages.channel import SCHEMA_HEADER
@@ -53,7 +51,7 @@ async def list_(nc: Client, *, limit: int) -> None:
     async for grave in graves(nc, "all"):
         found += 1
         if found <= limit:
-            print(_summary(grave))
+            say(_summary(grave))
     print(f"{found} dead letter{'' if found == 1 else 's'}" + (f", {limit} shown" if found > limit else ""))
 
 
@@ -65,11 +63,12 @@ async def show(nc: Client, *, selection: str, limit: int) -> None:
     """Show letters with their headers and decoded payload."""
     async for grave in _selected(nc, selection, limit):
         letter = grave.letter
-        print(_summary(grave))
-        print(f"  reason   {letter.reason}\n  subject  {letter.subject}")
+        say(_summary(grave))
+        say(f"  reason   {bounded(letter.reason)}")
+        say(f"  subject  {bounded(letter.subject)}")
         for name, value in letter.headers.items():
-            print(f"  header   {name}: {value}")
-        print(f"  payload  {len(letter.payload)} bytes: {_payload(letter.payload)}")
+            say(f"  header   {bounded(name)}: {bounded(value)}")
+        say(f"  payload  {len(letter.payload)} bytes: {content(letter.payload)}")
 
 
 @dead.command()
@@ -88,7 +87,7 @@ async def replay(nc: Client, *, selection: str, limit: int, dry_run: bool) -> No
             stamped = stamp(REPLAY, f"replay.{grave.name}.{letter.dead_ms}")
             await _store(js, REPLAY.subject(letter), REPLAY.encode(letter), stamped)
             await _remove(js, grave)
-        print(f"{'would replay' if dry_run else 'replayed'} {_summary(grave)}")
+        say(f"{'would replay' if dry_run else 'replayed'} {_summary(grave)}")
 
 
 @dead.command()
@@ -102,7 +101,7 @@ async def drop(nc: Client, *, selection: str, limit: int, dry_run: bool) -> None
     async for grave in _selected(nc, selection, limit):
         if not dry_run:
             await _remove(js, grave)
-        print(f"{'would drop' if dry_run else 'dropped'} {_summary(grave)}")
+        say(f"{'would drop' if dry_run else 'dropped'} {_summary(grave)}")
 
 
 async def graves(nc: Client, selection: str) -> AsyncIterator[Grave]:
@@ -124,9 +123,8 @@ async def graves(nc: Client, selection: str) -> AsyncIterator[Grave]:
         try:
             grave = Grave(DEAD.decode(raw.data or b"", schema=schema, subject=raw.subject or ""), sequence)
         except Undecodable as problem:
-            print(
-                f"jurymast: passed over message {sequence} of {DEAD_STREAM.name}, which is no letter: {problem}", file=sys.stderr
-            )
+            why = escaped(f"passed over message {sequence} of {DEAD_STREAM.name}, which is no letter: {problem}")
+            print(f"jurymast: {why}", file=sys.stderr)
             continue
         if sequence <= last and selection in ("all", grave.name, grave.letter.consumer):
             yield grave
@@ -187,13 +185,5 @@ NO_MESSAGE = 10057
 
 def _summary(grave: Grave) -> str:
     letter = grave.letter
-    moment = datetime.fromtimestamp(letter.dead_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     tries = f"{letter.attempts} attempt{'' if letter.attempts == 1 else 's'}"
-    return f"{moment}  {grave.name}  {letter.cause} after {tries}: {letter.reason[:100]}"
-
-
-def _payload(payload: bytes) -> str:
-    try:
-        return shown(msgspec.msgpack.decode(payload))
-    except msgspec.DecodeError:
-        return f"not MessagePack: 0x{payload[:200].hex()}"
+    return f"{moment(letter.dead_ms, 'seconds')}  {grave.name}  {letter.cause} after {tries}: {letter.reason[:100]}"

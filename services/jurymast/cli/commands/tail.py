@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 import click
 import msgspec
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from jurymast import clock
 from jurymast.cli.commands.connect import with_nats
+from jurymast.cli.commands.printable import bounded, content, escaped, fields, moment, unreadable
 from jurymast.errors import Misconfigured, Undecodable
 from jurymast.messages.catalog import channels
 from jurymast.messages.channel import SCHEMA_HEADER
@@ -46,33 +45,15 @@ async def tail(nc: Client, *, subject: str, count: int) -> None:
 def line(raw: Msg) -> str:
     """Time, subject, schema and fields; what is not of ours is shown as far as it can be."""
     schema = (raw.headers or {}).get(SCHEMA_HEADER)
-    moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return f"{moment} {raw.subject} [{schema or 'no schema'}] {_content(raw, schema)}"
+    subject, named = escaped(raw.subject), escaped(schema or "no schema")
+    return f"{moment(clock.now_ms(), 'milliseconds')} {subject} [{bounded(named)}] {_content(raw, schema)}"
 
 
 def _content(raw: Msg, schema: str | None) -> str:
     channel = CHANNELS.get(schema.partition("/")[0]) if schema else None
+    if channel is None:
+        return content(raw.data)
     try:
-        message: Any = (
-            channel.decode(raw.data, schema=schema, subject=raw.subject) if channel else msgspec.msgpack.decode(raw.data)
-        )
-    except (Undecodable, msgspec.DecodeError) as error:
-        return f"({len(raw.data)} bytes: {error})"
-    return shown(msgspec.to_builtins(message, builtin_types=(bytes,)))
-
-
-def shown(value: Any) -> str:
-    """JSON, with bytes in hexadecimal."""
-    return msgspec.json.encode(_hex(value)).decode()
-
-
-def _hex(value: Any) -> Any:
-    match value:
-        case bytes():
-            return f"0x{value.hex()}"
-        case dict():
-            return {str(key): _hex(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_hex(item) for item in value]
-        case _:
-            return value
+        return fields(msgspec.to_builtins(channel.decode(raw.data, schema=schema, subject=raw.subject), builtin_types=(bytes,)))
+    except Undecodable as error:
+        return unreadable(raw.data, error)
