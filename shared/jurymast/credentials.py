@@ -42,8 +42,10 @@ def tls_context(urls: str, ca: str) -> ssl.SSLContext | None:
 def refusal(error: BaseException, *, has_seed: bool) -> str:
     """Why connecting again would not help: the server does not take us, or we do not take the server. Empty if it may."""
     if _AUTHORIZATION in explain(error).lower():
-        what = "does not know the key that JURYMAST_NATS_SEED stands for" if has_seed else "asks for a key, and there is none"
-        return f"NATS {what}: set JURYMAST_NATS_SEED_FILE to what `jurymast keys init` made together with its nats.conf"
+        remedy = "set JURYMAST_NATS_SEED_FILE to what `jurymast keys init` made together with its nats.conf"
+        if has_seed:
+            return f"NATS does not know the key that JURYMAST_NATS_SEED stands for: {remedy}"
+        return f"NATS asks for a key, and there is none: {remedy}, or user and password in JURYMAST_NATS_URL to what it knows"
     if isinstance(error, ssl.SSLCertVerificationError):
         why = error.verify_message or explain(error)
         return f"the certificate of NATS is not trusted ({why}): set JURYMAST_NATS_CA to the file of its CA"

@@ -16,10 +16,14 @@ from jurymast.errors import Misconfigured
 
 PREFIX = "JURYMAST_"
 
-# From the scheme, or the beginning, to the last @ before the next scheme: a password may hold any character, a comma included.
-_CREDENTIALS = re.compile(r"(?:(?<=://)|^(?=[^@]*:)(?![\w+.-]+://))(?:(?!,[\w+.-]+://)\S)*@")
+LAST_PORT = 65_535
 
-Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+_SERVER = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?/?"
+_BARE_SERVER = re.compile(f"(?:(?:nats|tls)://)?{_SERVER}")
+_LOGIN_SERVER = re.compile(f"(?P<scheme>(?:nats|tls)://)[^\\s,/?#]+@(?P<server>{_SERVER})")
+_UP_TO_THE_HOST = re.compile(r"^([a-z][a-z0-9+.-]*://)?.*@", re.DOTALL)
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=LAST_PORT)]
 
 
 class Secret(str):
@@ -49,6 +53,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     otlp_endpoint: str = ""
     """OpenTelemetry collector (HTTP); traces are only exported when it is set."""
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({redacted(self)})"
+
 
 S = TypeVar("S", bound=Settings)
 
@@ -62,6 +69,8 @@ def load(cls: type[S], environ: Mapping[str, str]) -> S:
         try:
             if (text := _text(variable, environ)) is not None:
                 values[field.name] = _convert(text, field.type)
+                if field.name == "nats_url":
+                    nats_servers(text)
             elif field.required:
                 problems.append(f"{variable} is not set (or {variable}_FILE, for a file that holds it)")
         except (OSError, ValueError) as error:
@@ -100,5 +109,26 @@ def _convert(text: str, kind: Any) -> Any:
         raise ValueError(f"{without_credentials(text)!r} will not do: {error}") from None
 
 
+def nats_servers(urls: str) -> list[str]:
+    """One by one, or `ValueError`, which shows none of them.
+
+    Either all carry a login or none does: then no part of a password passes for a server.
+    """
+    servers = urls.split(",")
+    for kind in (_BARE_SERVER, _LOGIN_SERVER):
+        if all((server := kind.fullmatch(text)) and int(server["port"] or 0) <= LAST_PORT for text in servers):
+            return servers
+    raise ValueError(
+        "not the URL of a NATS server, [nats://]host[:port] or nats://user:password@host[:port], "
+        "nor several with commas between, all or none with a login; a password has no space and none of , / ? #"
+    )
+
+
 def without_credentials(value: Any) -> Any:
-    return _CREDENTIALS.sub("", value) if isinstance(value, str) else value
+    """Where it is not sure which part is the password, rather too little is left."""
+    if not isinstance(value, str):
+        return value
+    servers = [_LOGIN_SERVER.fullmatch(text) for text in value.split(",")]
+    if all(servers):
+        return ",".join(server["scheme"] + server["server"] for server in servers if server)
+    return _UP_TO_THE_HOST.sub(r"\1", value)

@@ -97,6 +97,7 @@ def test_tls_is_what_the_url_or_a_ca_asks_for(tmp_path: Path) -> None:
 def test_what_waiting_does_not_repair_is_told_apart() -> None:
     refused = Error("nats: 'Authorization Violation'")
     assert "asks for a key, and there is none" in refusal(refused, has_seed=False)
+    assert "or user and password in JURYMAST_NATS_URL" in refusal(refused, has_seed=False)
     assert "does not know the key" in refusal(refused, has_seed=True)
     for passing in (OSError("connection refused"), TimeoutError(), Error("nats: 'Authentication Timeout'"), ssl.SSLEOFError()):
         assert refusal(passing, has_seed=True) == ""
@@ -153,9 +154,10 @@ def test_a_second_init_keeps_the_seeds_and_adds_what_is_missing(tmp_path: Path) 
 def test_force_makes_all_anew(tmp_path: Path) -> None:
     directory = tmp_path / "keys"
     run("init", str(directory))
+    key = (directory / "observer.key").read_text()
     before = {path.read_text() for path in directory.iterdir()}
     assert run("init", str(directory), "--force")[0] == 0
-    assert not before & {path.read_text() for path in directory.iterdir()}
+    assert before & {path.read_text() for path in directory.iterdir()} == {key}, "its address stands in policies"
     assert modes(directory) == {0o600}
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jurymast.errors import Misconfigured
-from jurymast.settings import Port, Secret, Settings, load, redacted
+from jurymast.settings import Port, Secret, Settings, load, nats_servers, redacted
 
 
 class Guard(Settings, frozen=True, kw_only=True):
@@ -149,8 +149,8 @@ def test_a_file_that_is_not_text(tmp_path: Path) -> None:
 # -- what is shown -----------------------------------------------------------------------------------------------------
 
 PASSWORD = (
-    st.text("abcXYZ019:/,;?#[]!$&*+=~%._-@", min_size=1, max_size=20)
-    .map(lambda text: f"s3cret{text}")
+    st.text("abcXYZ019:/,;?#[]!$&*+=~%._-@ \t\né", max_size=20)
+    .map(lambda text: f"s3cret{text}s3cret")
     .filter(lambda text: "://" not in text)
 )
 
@@ -187,13 +187,14 @@ def test_no_secret_is_in_what_a_wrong_setting_says(password: str) -> None:
         ("nats://ada:s3cret@n1:4222", "nats://n1:4222"),
         ("nats://s3cret@n1", "nats://n1"),
         ("tls://ada:s3cret@n1,tls://ada:s3cret@n2", "tls://n1,tls://n2"),
-        ("nats://n1,nats://ada:s3cret@n2:4222,nats://n3", "nats://n1,nats://n2:4222,nats://n3"),
+        ("nats://n1,nats://ada:s3cret@n2:4222,nats://n3", "nats://n2:4222,nats://n3"),
+        ("nats://ada:12345,s3cret@n2:4222", "nats://n2:4222"),
         ("postgresql+asyncpg://ada:s3cret@db/jurymast", "postgresql+asyncpg://db/jurymast"),
         ("redis://:s3cret@cache:6379/0", "redis://cache:6379/0"),
         ("ada:s3cret@n1:4222", "n1:4222"),
         ("sqlite+aiosqlite:///var/lib/jurymast.db", "sqlite+aiosqlite:///var/lib/jurymast.db"),
         ("n1:4222,n2:4222", "n1:4222,n2:4222"),
-        ("ops@example.org", "ops@example.org"),
+        ("s3cret@n1,n2", "n1,n2"),
         ("", ""),
     ],
 )
@@ -201,9 +202,64 @@ def test_urls_lose_their_credentials(url: str, shown: str) -> None:
     assert redacted(Settings(nats_url=url))["nats_url"] == shown
 
 
-@given(PASSWORD, st.sampled_from(["nats://", "postgresql+asyncpg://", ""]), st.booleans())
-def test_no_password_survives_whatever_is_in_it(password: str, scheme: str, first: bool) -> None:
-    others = ["nats://n1:4222"]
-    mine = [f"{scheme}ada:{password}@n2:4222"]
-    url = ",".join(mine + others if first else mine)
-    assert "s3cret" not in redacted(Settings(nats_url=url))["nats_url"]
+LOGIN = st.builds(
+    "{}{}{}@n2:4222".format,
+    st.sampled_from(["nats://", "postgresql+asyncpg://", ""]),
+    st.sampled_from(["ada:", ":", ""]),
+    PASSWORD,
+)
+PLACES = st.sampled_from(["{}", "nats://n1:4222,{}", "{},nats://n1:4222", "n1,{},n3"])
+
+
+@given(LOGIN, PLACES)
+def test_no_password_survives_whatever_is_in_it(login: str, place: str) -> None:
+    settings = Settings(nats_url=place.format(login))
+    assert "s3cret" not in redacted(settings)["nats_url"] + repr(settings)
+
+
+# -- the servers -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "urls",
+    [
+        "n1",
+        "n1:4222,n2",
+        "nats://n1:4222/",
+        "tls://nats.example.org:65535,tls://10.0.0.1",
+        "nats://[::1]:4222",
+        "nats://ada:p@ss%w0rd!@n1:4222,nats://token@n2",
+    ],
+)
+def test_one_url_or_several(urls: str) -> None:
+    assert load(Settings, {"JURYMAST_NATS_URL": urls}).nats_url == urls
+    assert nats_servers(urls) == urls.split(",")
+
+
+@pytest.mark.parametrize(
+    "urls",
+    [
+        "",
+        "n1,",
+        "n1, n2",
+        "nats://",
+        "http://n1",
+        "nats://n1:65536",
+        "nats://n1:port",
+        "nats://ada:s3cret",
+        "ada:s3cret@n1",
+        "nats://n1,nats://ada:s3cret@n2",
+        *(f"nats://ada:12{c}s3cret@n1" for c in ",/?# \t"),
+    ],
+)
+def test_urls_that_could_be_read_in_two_ways_are_refused_and_not_shown(urls: str) -> None:
+    with pytest.raises(Misconfigured, match="JURYMAST_NATS_URL: not the URL of a NATS server") as refused:
+        load(Settings, {"JURYMAST_NATS_URL": urls})
+    assert "s3cret" not in str(refused.value)
+
+
+@given(LOGIN.map(lambda login: f"{login},"), PLACES)
+def test_whatever_is_refused_is_not_shown(login: str, place: str) -> None:
+    with pytest.raises(Misconfigured) as refused:
+        load(Settings, {"JURYMAST_NATS_URL": place.format(login)})
+    assert "s3cret" not in str(refused.value)
