@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 
 from jurymast.bus import Bus
+from jurymast.messages.channel import SCHEMA_HEADER
 from jurymast.messages.dead import DEAD, DeadLetter
 from jurymast.messages.service import STARTED, ServiceStarted
 from tests.echo.messages import ASKED, COUNT, Asked, CountAsked
@@ -101,25 +103,96 @@ async def test_a_letter_of_a_service_that_is_gone_stays_and_an_unreadable_one_is
     assert output.endswith("1 dead letter\n")
 
 
-async def test_tail_shows_decoded_events_and_what_is_not_ours(server: NatsServer, bus: Bus) -> None:
+@asynccontextmanager
+async def tailing(url: str, count: int) -> AsyncIterator[Callable[[], Awaitable[str]]]:
+    """`jurymast tail` until so many events; gives its next line."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "jurymast.cli", "tail", ">", "--count", "2", "--nats", server.url, cwd=ROOT,
+        sys.executable, "-m", "jurymast.cli", "tail", ">", "--count", str(count), "--nats", url, cwd=ROOT,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stderr is not None
+    output = process.stdout
     assert b"listening on >" in await asyncio.wait_for(process.stderr.readline(), 10)
-    event = ServiceStarted(service="echo", instance="i", version="1", started_ms=5)
-    await bus.publish(STARTED, event, id="s")
-    await bus.nc.publish("foreign.subject", b"\xc1")
-    first = (await asyncio.wait_for(process.stdout.readline(), 10)).decode()
-    second = (await asyncio.wait_for(process.stdout.readline(), 10)).decode()
-    assert 'service.started.echo [service.started/1] {"service":"echo","instance":"i","version":"1","started_ms":5}' in first
-    assert "foreign.subject [no schema] (1 bytes: " in second
-    assert await asyncio.wait_for(process.wait(), 10) == 0
+
+    async def shown() -> str:
+        return (await asyncio.wait_for(output.readline(), 10)).decode()
+
+    try:
+        yield shown
+        assert await asyncio.wait_for(process.wait(), 10) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
 
 
-async def test_a_subject_that_is_none_is_named(server: NatsServer) -> None:
-    code, output = await jurymast("tail", "a..b", url=server.url)
+async def test_tail_shows_decoded_events_and_what_is_not_ours(server: NatsServer, bus: Bus) -> None:
+    async with tailing(server.url, 2) as shown:
+        event = ServiceStarted(service="echo", instance="i", version="1", started_ms=5)
+        await bus.publish(STARTED, event, id="s")
+        await bus.nc.publish("foreign.subject", b"\xc1")
+        assert (
+            'service.started.echo [service.started/1] {"service":"echo","instance":"i","version":"1","started_ms":5}'
+            in await shown()
+        )
+        assert "foreign.subject [no schema] (1 bytes: " in await shown()
+
+
+HOSTILE = [
+    (b"PUB x\x1b[2J.a 2\r\n\xa1\x07\r\n", r'x\u001b[2J.a [no schema] "\u0007"'),
+    (b"PUB a 3\r\n\xa2\xff\xfe\r\n", "(3 bytes: 'utf-8' codec can't decode byte 0xff"),
+    (b"PUB a 3\r\n\xd4\x05a\r\n", '{"extension":5,"data":"0x61"}'),
+    (b"PUB a 5000\r\n" + b"\x91" * 5000 + b"\r\n", "(5000 bytes: maximum recursion depth exceeded"),
+    (b"PUB a\xff 1\r\n\x01\r\n", r"a\xff [no schema] 1"),
+    (b"PUB a r\xff 1\r\n\x02\r\n", "a [no schema] 2"),
+    (b"HPUB a 16 17\r\nNATS/1.0 \xff\xff\xff\r\n\r\n\x03\r\n", "a [no schema] 3"),
+    (b"HPUB a 8 9\r\nNATS/1.0\x04\r\n", "a [no schema] 4"),
+    (b"HPUB a 34 35\r\nNATS/1.0\r\nJurymast-Schema: \xff\x1b[\r\n\r\n\x05\r\n", r"a [\xff\u001b[] 5"),
+]
+
+
+async def test_tail_outlives_whatever_is_published(server: NatsServer) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    try:
+        writer.write(b'CONNECT {"headers":true,"verbose":false}\r\n')
+        async with tailing(server.url, len(HOSTILE)) as shown:
+            for raw, expected in HOSTILE:
+                writer.write(raw)
+                line = await shown()
+                assert expected in line
+                assert line[:-1].isprintable()
+    finally:
+        writer.close()
+
+
+async def test_dead_letters_are_shown_whatever_is_in_them(server: NatsServer, bus: Bus) -> None:
+    letter = DeadLetter(
+        service="echo", consumer="echo-asked", stream="ECHO", sequence=5, cause="rejected", reason="\x1b[2J\nr", attempts=1,
+        dead_ms=2**63, subject="a\x9b", headers={"\x1b": "\x1b"}, payload=b"\xa2\xff\xfe",
+    )  # fmt: skip
+    await bus.publish(DEAD, letter, id="hostile")
+    await bus.js.publish("dead.letter.a.b.C.1", b"", headers={SCHEMA_HEADER: "\x1b\x9b"})
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b'CONNECT {"headers":true}\r\n')
+    writer.write(b"HPUB dead.letter.a.b.C.2 32 32\r\nNATS/1.0\r\nJurymast-Schema: \xff\r\n\r\n\r\nPING\r\n")
+    while await reader.readline() != b"PONG\r\n":
+        pass
+    writer.close()
+    code, output = await jurymast("dead", "list", url=server.url)
+    assert code == 0, output
+    assert rf"{2**63} ms  echo-asked.ECHO.5  rejected after 1 attempt: \u001b[2J\nr" in output
+    assert output.count("which is no letter") == 2
+    code, shown = await jurymast("dead", "show", "all", url=server.url)
+    assert code == 0, shown
+    assert r"header   \u001b: \u001b" in shown
+    assert r"subject  a\u009b" in shown
+    assert "(3 bytes: 'utf-8' codec" in shown
+    assert all(line.isprintable() for line in (output + shown).splitlines())
+
+
+@pytest.mark.parametrize("subject", ["a..b", ">.a", "a*", "a\tb", "a b", "a\n", ""])
+async def test_a_subject_that_is_none_is_named(server: NatsServer, subject: str) -> None:
+    code, output = await jurymast("tail", subject, url=server.url)
     assert code == 1
-    assert output.startswith("jurymast: 'a..b' is no subject")
+    assert output.startswith(f"jurymast: {subject!r} is no subject")
+    assert output.count("\n") == 1

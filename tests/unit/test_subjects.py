@@ -5,8 +5,10 @@ from itertools import product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nats.aio.client import _validate_subject
+from nats.errors import BadSubjectError
 
-from jurymast.subjects import covers, overlap
+from jurymast.subjects import LONGEST, covers, overlap, valid_pattern
 
 # A third letter, which no pattern names, and one more token than a pattern has: enough to tell any two patterns apart.
 SUBJECTS = [tokens for length in range(1, 6) for tokens in product("abc", repeat=length)]
@@ -47,3 +49,31 @@ def test_covering_and_overlapping_mean_what_nats_means(one: list[str], two: list
 )
 def test_covering(pattern: str, subject: str, covered: bool) -> None:
     assert covers(pattern, subject) is covered
+
+
+def accepted(pattern: str) -> bool:
+    """By the client, which asks for less than a server does nowhere."""
+    try:
+        _validate_subject(pattern, strict=True)
+    except BadSubjectError:
+        return False
+    return True
+
+
+@given(st.text("aé.*> \t\r\n\x00\x1b", max_size=8))
+def test_one_can_listen_on_what_nats_takes(pattern: str) -> None:
+    assert valid_pattern(pattern) is accepted(pattern)
+
+
+@pytest.mark.parametrize("pattern", [">", "*", "a", "*.a.>", "$JS.API.>", "é.b", "a-b_c.1", "a" * LONGEST])
+def test_patterns(pattern: str) -> None:
+    assert valid_pattern(pattern)
+
+
+# The client takes a vertical tab or form feed, and then cannot read what comes; half a character has no bytes.
+@pytest.mark.parametrize(
+    "pattern",
+    ["", ".", ".a", "a.", "a..b", ">.a", "a*", "*a", "a>", ">>", "a b", "a\tb", "a\n", "a\x0bb", "\x0c", "\udcff", "a" * 4000],
+)
+def test_no_patterns(pattern: str) -> None:
+    assert not valid_pattern(pattern)

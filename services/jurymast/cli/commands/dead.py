@@ -120,6 +120,8 @@ async def graves(nc: Client, selection: str) -> AsyncIterator[Grave]:
             raise Transient(f"cannot read dead letters: {explain(error)}") from None
         sequence = raw.seq or last + 1
         schema = (raw.headers or {}).get(SCHEMA_HEADER)
+        if schema is not None:
+            schema = str(schema)  # The client gives another type for what is not ASCII.
         try:
             grave = Grave(DEAD.decode(raw.data or b"", schema=schema, subject=raw.subject or ""), sequence)
         except Undecodable as problem:

@@ -14,6 +14,7 @@ from jurymast.errors import Misconfigured, Undecodable
 from jurymast.messages.catalog import channels
 from jurymast.messages.channel import SCHEMA_HEADER
 from jurymast.streams import STORED
+from jurymast.subjects import valid_pattern
 
 CHANNELS = {channel.name: channel for channel in channels()}
 
@@ -27,7 +28,7 @@ MACHINERY = ("_INBOX", "_R_.", "$", f"{STORED}.")
 @with_nats
 async def tail(nc: Client, *, subject: str, count: int) -> None:
     """Print events on SUBJECT (`>` for all, `dead.letter.>` for some) as they pass, until Ctrl-C."""
-    if " " in subject or not all(subject.split(".")):
+    if not valid_pattern(subject):
         raise Misconfigured(f"{subject!r} is no subject: tokens joined by dots, * for one token, > for the rest")
     subscription = await nc.subscribe(subject)
     await nc.flush()
