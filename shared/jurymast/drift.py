@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from jurymast.streams import UNLIMITED, Config, Table
-from jurymast.subjects import covers
+from jurymast.subjects import covers, overlap
 
 Effect = Literal["create", "update", "lossy", "impossible"]
 
@@ -35,6 +35,9 @@ class Actual:
     consumers: Mapping[str, Config]
 
 
+NOWHERE = "nowhere"
+"""Nobody publishes there: for a stream that for a moment must not take anything."""
+
 _UNLIMITED_VALUES = (0, UNLIMITED)
 _SHRINKING_LOSES = {
     "max_age": "older messages are deleted at once",
@@ -55,8 +58,8 @@ _IRREVOCABLE = ("allow_msg_ttl", "deny_delete", "deny_purge")
 
 
 def differences(table: Table, actual: Mapping[str, Actual], max_replicas: int) -> list[Change]:
-    """Every change that brings a server to the table, in order. What only the server has is left alone."""
-    changes: list[Change] = []
+    """Every change that brings a server to the table. What only the server has is left alone."""
+    changes = [*_occupied(table, actual)]
     for stream in table.compiled:
         config = stream.config(max_replicas)
         there = actual.get(stream.name)
@@ -72,6 +75,42 @@ def differences(table: Table, actual: Mapping[str, Actual], max_replicas: int) -
             else:
                 changes += _config_changes(stream.name, consumer.name, wanted, _with_filters(known[consumer.name]))
     return changes
+
+
+def steps(changes: list[Change], actual: Mapping[str, Actual]) -> list[Change]:
+    """One change for each stream or consumer, in an order that a server takes: at no moment do two streams have a subject in
+    common. Where they wait for each other, one first gives up what the others want."""
+    firsts: dict[tuple[str, str | None], Change] = {}
+    for change in changes:  # Several fields are one update.
+        firsts.setdefault((change.stream, change.consumer), change)
+    wanting = {name: change for (name, consumer), change in firsts.items() if consumer is None}
+    held = _subjects(actual)
+    ordered: list[Change] = []
+    while wanting:
+        free = (change for name, change in wanting.items() if not _holders(change.config["subjects"], held, but=name))
+        step = next(free, None) or _giving_way(wanting, held, actual)
+        ordered.append(step)
+        held[step.stream] = step.config["subjects"]
+        if step is wanting[step.stream]:
+            del wanting[step.stream]
+    return ordered + [change for change in firsts.values() if change.consumer is not None]
+
+
+def _giving_way(wanting: Mapping[str, Change], held: Mapping[str, list[str]], actual: Mapping[str, Actual]) -> Change:
+    first = next(iter(wanting.values()))
+    name = _holders(first.config["subjects"], held, but=first.stream)[0]
+    wanted = [subject for other, change in wanting.items() if other != name for subject in change.config["subjects"]]
+    kept = [subject for subject in held[name] if not any(overlap(subject, other) for other in wanted)]
+    subjects = kept or [f"{NOWHERE}.{name}"]  # With no subjects at all, a server takes the stream's name for one.
+    return Change(name, None, "update", f"subjects {held[name]} -> {subjects}", {**actual[name].config, "subjects": subjects})
+
+
+def _holders(subjects: list[str], held: Mapping[str, list[str]], *, but: str) -> list[str]:
+    return [name for name, theirs in held.items() if name != but and any(overlap(a, b) for a in theirs for b in subjects)]
+
+
+def _subjects(actual: Mapping[str, Actual]) -> dict[str, list[str]]:
+    return {name: stream.config.get("subjects", []) for name, stream in actual.items()}
 
 
 def refusals(changes: list[Change], *, allow_lossy: bool) -> list[Change]:
@@ -90,6 +129,14 @@ def unknown(table: Table, actual: Mapping[str, Actual]) -> list[str]:
         if consumer not in wanted[name] and config.get("durable_name")
     ]
     return streams + consumers
+
+
+def _occupied(table: Table, actual: Mapping[str, Actual]) -> Iterator[Change]:
+    ours = {stream.name for stream in table.compiled}
+    others = {name: subjects for name, subjects in _subjects(actual).items() if name not in ours}
+    for stream in table.compiled:
+        for name in _holders(list(stream.subjects), others, but=stream.name):
+            yield Change(stream.name, None, "impossible", f"{name}, not of the table, takes some of its subjects: remove it")
 
 
 def _config_changes(stream: str, consumer: str | None, wanted: Config, actual: Config) -> Iterator[Change]:

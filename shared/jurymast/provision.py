@@ -8,7 +8,7 @@ from typing import Any
 from nats.aio.client import Client
 from nats.errors import NoRespondersError
 
-from jurymast.drift import Actual, Change, differences, refusals
+from jurymast.drift import Actual, Change, differences, refusals, steps
 from jurymast.errors import Misconfigured, Transient
 from jurymast.nats_failure import NATS_FAILURE
 from jurymast.streams import Config, Table
@@ -20,14 +20,12 @@ NOT_FOUND = 404
 
 async def provision(nc: Client, table: Table, *, replicas: int, allow_lossy: bool = False) -> list[str]:
     """Apply the table and say what changed. Refuses as a whole before the first change if anything would be lost."""
-    changes = differences(table, await read(nc, table), replicas)
+    actual = await read(nc, table)
+    changes = differences(table, actual, replicas)
     if refused := refusals(changes, allow_lossy=allow_lossy):
         raise Misconfigured("\n  ".join(["nothing was changed, these would lose messages or guarantees:", *map(str, refused)]))
-    done: set[tuple[str, str | None]] = set()
-    for change in changes:
-        if (change.stream, change.consumer) not in done:  # Several fields of one stream are one update.
-            await _apply(nc, change)
-            done.add((change.stream, change.consumer))
+    for step in steps(changes, actual):
+        await _apply(nc, step)
     return [str(change) for change in changes]
 
 

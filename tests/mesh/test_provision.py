@@ -108,6 +108,36 @@ async def test_what_only_the_server_has_is_named_and_left_alone(server: NatsServ
         assert unknown(ECHO_TABLE, actual) == ["FOREIGN", "ECHO/foreign"]
 
 
+def holding(**streams: tuple[str, ...]) -> Table:
+    return Table(tuple(Stream(name=name, subjects=subjects, summary="s", max_bytes=MIB) for name, subjects in streams.items()))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (holding(A=("a",), B=("b", "c")), holding(A=("a", "c"), B=("b",))),
+        (holding(B=("b", "c")), holding(A=("c",), B=("b",))),
+        (holding(A=("a",), B=("b",)), holding(A=("b",), B=("a",))),
+        (holding(A=("a.*",), B=("b",), C=("c",)), holding(A=("b", "a.x"), B=("c",), C=("a.y",))),
+    ],
+)
+async def test_subjects_move_from_stream_to_stream(server: NatsServer, before: Table, after: Table) -> None:
+    async with server.client() as nc:
+        await provision(nc, before, replicas=1)
+        await nc.jetstream().publish("b", b"kept")
+        await provision(nc, after, replicas=1, allow_lossy=True)
+        assert differences(after, await read(nc, after), 1) == []
+        assert (await nc.jetstream().stream_info("B")).state.messages == 1
+
+
+async def test_subjects_that_a_foreign_stream_has_are_refused_before_the_first_change(server: NatsServer) -> None:
+    async with server.client() as nc:
+        await nc.jetstream().add_stream(name="FOREIGN", subjects=["b.c"])
+        with pytest.raises(Misconfigured, match=r"nothing was changed.*\n.*B: FOREIGN, not of the table"):
+            await provision(nc, holding(A=("a",), B=("b.>",)), replicas=1, allow_lossy=True)
+        assert not {"A", "B"} & (await read(nc, ECHO_TABLE)).keys()
+
+
 async def _foreign(nc: Client) -> None:
     js = nc.jetstream()
     await js.add_stream(name="FOREIGN", subjects=["foreign.>"])

@@ -4,9 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from jurymast.drift import Actual, Change, differences, refusals, unknown
+from jurymast.drift import Actual, Change, differences, refusals, steps, unknown
 from jurymast.streams import MIB, TABLE, UNLIMITED, Stream, Table
+from jurymast.subjects import overlap
 from tests.echo.streams import ECHO_TABLE
 from tests.unit.tables import consumer, stream
 
@@ -168,3 +171,77 @@ def test_what_only_the_server_has_is_named_and_left_alone() -> None:
     actual["A"] = replace(actual["A"], consumers={**actual["A"].consumers, "old-taker": {"durable_name": "old-taker"}})
     assert differences(table, actual, 3) == []
     assert unknown(table, actual) == ["OLD", "A/old-taker"]
+
+
+# -- the order of changes ----------------------------------------------------------------------------------------------
+
+
+def applied(changes: list[Change], actual: dict[str, Actual]) -> dict[str, list[str]]:
+    """The subjects that a server then has; fails where a server would refuse a step."""
+    held = {name: list(there.config["subjects"]) for name, there in actual.items()}
+    for step in steps(changes, actual):
+        if step.consumer is None:
+            wanted = step.config["subjects"]
+            assert wanted
+            others = [theirs for name, taken in held.items() if name != step.stream for theirs in taken]
+            assert not any(overlap(one, two) for one in wanted for two in others), step
+            assert (step.effect == "create") is (step.stream not in held)
+            held[step.stream] = wanted
+        else:
+            assert step.stream in held
+    return held
+
+
+def moved(old: dict[str, list[str]], new: dict[str, list[str]]) -> list[Change]:
+    before, after = (Table(tuple(stream(name, *subjects) for name, subjects in kind.items())) for kind in (old, new))
+    changes = differences(after, held(before), 3)
+    assert refusals(changes, allow_lossy=True) == []
+    assert {name: held for name, held in applied(changes, held(before)).items() if name in new} == new
+    return steps(changes, held(before))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "order"),
+    [
+        ({"A": ["a"], "B": ["b", "c"]}, {"A": ["a", "c"], "B": ["b"]}, "BA"),
+        ({"A": ["a", "c"], "B": ["b"]}, {"A": ["a"], "B": ["b", "c"]}, "AB"),
+        ({"B": ["b", "c"]}, {"A": ["c"], "B": ["b"]}, "BA"),
+        ({"A": ["a"], "B": ["b"], "C": ["c", "d"]}, {"A": ["b"], "B": ["c"], "C": ["d"]}, "CBA"),
+        ({"A": ["a"], "B": ["b"]}, {"A": ["b"], "B": ["a"]}, "BAB"),
+        ({"A": ["a", "x"], "B": ["b", "y"]}, {"A": ["b", "x"], "B": ["a", "y"]}, "BAB"),
+        ({"A": ["a.*"], "B": ["b"]}, {"A": ["b", "a.x"], "B": ["a.y"]}, "BAB"),
+    ],
+)
+def test_what_takes_subjects_away_comes_before_what_adds_them(
+    old: dict[str, list[str]], new: dict[str, list[str]], order: str
+) -> None:
+    assert "".join(step.stream for step in moved(old, new)) == order
+
+
+def test_what_gives_way_keeps_what_nobody_else_wants_and_its_other_settings() -> None:
+    first, *_ = moved({"A": ["a", "x"], "B": ["b", "y"]}, {"A": ["b", "x"], "B": ["a", "y"]})
+    assert first.config["subjects"] == ["y"]
+    assert first.config["max_bytes"] == MIB
+
+
+SPREAD = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from("ABCD"), min_size=1).map(
+    lambda placed: {name: sorted(s for s, owner in placed.items() if owner == name) for name in set(placed.values())}
+)
+
+
+@given(SPREAD, SPREAD)
+def test_any_rearrangement_has_an_order(old: dict[str, list[str]], new: dict[str, list[str]]) -> None:
+    gone = {name: [f"gone.{name}"] for name in old.keys() - new.keys()}
+    moved(old, new | gone)
+
+
+def test_streams_come_before_all_consumers_and_several_fields_are_one_step() -> None:
+    before = Table((stream("A", "a.>"), stream("B", "b.>", "c.>")))
+    after = Table((stream("A", "a.>", "c.>", summary="New.", consumers=(consumer("taker", "c.d"),)), stream("B", "b.>")))
+    order = [(step.stream, step.consumer) for step in steps(differences(after, held(before), 3), held(before))]
+    assert order == [("B", None), ("A", None), ("A", "taker")]
+
+
+def test_subjects_that_a_foreign_stream_takes_are_told_before_the_first_change() -> None:
+    (blocked, *_) = differences(Table((stream(),)), {"OLD": Actual({"name": "OLD", "subjects": ["a.b"]}, {})}, 3)
+    assert str(blocked) == "impossible A: OLD, not of the table, takes some of its subjects: remove it"
