@@ -23,6 +23,7 @@ from nats.aio.client import Client
 from jurymast.bus import Bus
 from jurymast.cli.keys import KeyDirectory, read_seed
 from jurymast.credentials import tls_context
+from jurymast.errors import Fatal
 from jurymast.messages.channel import OPERATOR
 from jurymast.nats_conf import Server, Tls, nats_conf
 from jurymast.permissions import PROVISIONER, Access, inbox
@@ -189,7 +190,7 @@ async def running_bus(
     url: str, table: Table, *, service: str = "echo", drain_s: float = 5.0, seed: str = "", ca: str = ""
 ) -> AsyncIterator[Bus]:
     """A connected bus in this process; call `consume` after registering handlers. A fatal error fails the test."""
-    ended: list[str] = []
+    ended: list[Fatal] = []
     bus = Bus(
         Settings(nats_url=url, drain_s=drain_s, nats_seed=Secret(seed), nats_ca=ca),
         service=service,

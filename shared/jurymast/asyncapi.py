@@ -11,8 +11,7 @@ from typing import Any
 
 import msgspec
 
-from jurymast.bus.query import ERROR_HEADER
-from jurymast.envelope import ID_HEADER
+from jurymast.envelope import ERROR_HEADER, ID_HEADER
 from jurymast.messages.channel import SCHEMA_HEADER, AnyChannel, Query
 from jurymast.streams import Table
 from jurymast.subjects import overlap

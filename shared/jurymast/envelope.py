@@ -6,6 +6,10 @@ from jurymast.messages.channel import SCHEMA_HEADER, AnyChannel
 from jurymast.telemetry import TRACE_HEADER, current_trace
 
 ID_HEADER = "Nats-Msg-Id"
+TTL_HEADER = "Nats-TTL"
+EXPECT_HEADER = "Nats-Expected-Last-Subject-Sequence"
+EXPECT_SUBJECT_HEADER = "Nats-Expected-Last-Subject-Sequence-Subject"
+ERROR_HEADER = "Jurymast-Error"
 
 
 def stamp(channel: AnyChannel, id: str | None = None) -> dict[str, str]:  # noqa: A002
@@ -16,3 +20,8 @@ def stamp(channel: AnyChannel, id: str | None = None) -> dict[str, str]:  # noqa
     if trace := current_trace():
         headers[TRACE_HEADER] = trace.traceparent
     return headers
+
+
+def fence(after: int, scope: str) -> dict[str, str]:
+    """Store it only if the last message on `scope`, a subject or a pattern, has the sequence `after`; 0: if there is none."""
+    return {EXPECT_HEADER: str(after), EXPECT_SUBJECT_HEADER: scope}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Thread
 
 from opentelemetry import trace as api
 from opentelemetry.context import Context
@@ -14,10 +15,13 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from jurymast.telemetry import Trace
 
+CLOSE_S = 2.0
+
 
 class OtelTracer:
     def __init__(self, service: str, endpoint: str) -> None:
-        self._provider = TracerProvider(resource=Resource.create({"service.name": f"jurymast-{service}"}))
+        resource = Resource.create({"service.name": f"jurymast-{service}"})
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces")
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("jurymast")
@@ -29,7 +33,10 @@ class OtelTracer:
             yield Trace(f"{ids.trace_id:032x}", f"{ids.span_id:016x}")
 
     def close(self) -> None:
-        self._provider.shutdown()
+        """Send what is left, but do not wait for a collector that does not answer: traces are worth no late end."""
+        closing = Thread(target=self._provider.shutdown, daemon=True)
+        closing.start()
+        closing.join(CLOSE_S)
 
 
 def _context(parent: Trace | None) -> Context | None:

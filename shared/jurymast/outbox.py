@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import msgspec
-from sqlalchemy import delete, update
+from sqlalchemy import delete, func, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import Field, SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from jurymast.bus import Bus
-from jurymast.envelope import stamp
 from jurymast.errors import Rejected, Transient
 from jurymast.messages.channel import Channel, M
 from jurymast.streams import MAX_MESSAGE_BYTES
@@ -55,7 +54,7 @@ class Outbox:
         self._ending = False
 
     def add(self, session: AsyncSession, channel: Channel[M], message: M, *, id: str) -> None:  # noqa: A002
-        payload, stamped = channel.encode(message), msgspec.json.encode(stamp(channel, id))
+        payload, stamped = channel.encode(message), msgspec.json.encode(self._bus.stamp(channel, id))
         size = len(payload) + len(stamped) + HEADER_SLACK
         if size > MAX_MESSAGE_BYTES:  # Now, where the transaction can still be refused.
             raise Rejected(f"{channel.name}: {size} bytes with headers, the bus takes {MAX_MESSAGE_BYTES}")
@@ -98,7 +97,7 @@ class Outbox:
         async with AsyncSession(self._engine, expire_on_commit=False) as session:
             oldest = select(OutboxRow).where(col(OutboxRow.refused).is_(None)).order_by(col(OutboxRow.id)).limit(CHUNK)
             rows = (await session.exec(oldest)).all()
-        self._bus.metrics.outbox.set(len(rows))
+            await self._count(session)
         published: list[int | None] = []
         try:
             for row in rows:
@@ -107,6 +106,12 @@ class Outbox:
         finally:
             await self._forget(published)
         return len(rows)
+
+    async def _count(self, session: AsyncSession) -> None:
+        counted = select(func.count(), func.count(col(OutboxRow.refused))).select_from(OutboxRow)
+        rows, refused = (await session.exec(counted)).one()
+        self._bus.metrics.outbox.labels("pending").set(rows - refused)
+        self._bus.metrics.outbox.labels("refused").set(refused)
 
     async def _publish(self, row: OutboxRow) -> bool:
         try:

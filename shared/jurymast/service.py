@@ -32,11 +32,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from jurymast import clock
 from jurymast.bus import Bus
-from jurymast.errors import JurymastError, Misconfigured, Transient
+from jurymast.errors import Fatal, JurymastError, Misconfigured, Transient
 from jurymast.messages.service import STARTED, STATUS, STOPPED, Check, ServiceStarted, ServiceStatus, ServiceStopped, StatusAsked
 from jurymast.settings import Settings, load, redacted
 from jurymast.streams import TABLE, Table
-from jurymast.tasks import cancel
+from jurymast.tasks import asked_to_end, cancel, ended_unasked, exit_within
 from jurymast.telemetry import Metrics, Tracer, start_logging
 
 log = logging.getLogger(__name__)
@@ -108,10 +108,10 @@ class Frame(Generic[S]):
         """Ready only while `check` returns; what it raises is the reason why not."""
         self._checks[name] = check
 
-    def fatal(self, reason: str) -> None:
+    def fatal(self, error: Fatal) -> None:
         """End this process with a failure."""
-        log.critical("stopping: %s", reason)
-        self._end(EXIT_FAILED, reason)
+        log.critical("stopping: %s", error)
+        self._end(EXIT_MISCONFIGURED if isinstance(error, Misconfigured) else EXIT_FAILED, str(error))
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -127,36 +127,36 @@ class Frame(Generic[S]):
             if not self._started:  # There is nothing to drain.
                 serving.cancel()
             try:
-                async with asyncio.timeout(self.settings.drain_s + CLOSE_S):
-                    await serving
+                await serving
             except asyncio.CancelledError:
                 log.info("stopped before it had started")
-            except TimeoutError:
-                log.critical("did not end within %g s, leaving", self.settings.drain_s + CLOSE_S)
-                os._exit(EXIT_FAILED)  # A task or thread that does not end must not keep a dead service alive.
         return self._ending.code if self._ending else EXIT_FAILED
 
     async def _serve(self, app: App[S]) -> None:
         async with self._stack:
-            self._stack.callback(self.tracer.close)
-            self.background("checks", self._check_forever())
-            await self.bus.connect()
-            self._stack.push_async_callback(self.bus.close)
-            await self._stack.enter_async_context(app(self))
-            await self.bus.consume()
-            self._stack.push_async_callback(self._drain)
-            self.background("consumer checks", self._check_consumers())
-            await self.bus.queries.answer(STATUS, self._answer_status, everyone=True)
-            self._started = self._serving = True
-            await self._check_once()
-            log.info("ready", extra={"settings": redacted(self.settings)})
-            await self._announce(
-                STARTED,
-                ServiceStarted(
-                    service=self.name, instance=self.instance, version=version("jurymast"), started_ms=self.started_ms
-                ),
-            )
-            await self._ended.wait()
+            try:
+                await self._start(app)
+                await self._ended.wait()
+            finally:
+                exit_within(self.settings.drain_s + CLOSE_S, EXIT_FAILED)
+
+    async def _start(self, app: App[S]) -> None:
+        self._stack.push_async_callback(asyncio.to_thread, self.tracer.close)
+        self.background("checks", self._check_forever())
+        await self.bus.connect()
+        self._stack.push_async_callback(self.bus.close)
+        await self._stack.enter_async_context(app(self))
+        await self.bus.consume()
+        self._stack.push_async_callback(self._drain)
+        self.background("consumer checks", self._check_consumers())
+        await self.bus.queries.answer(STATUS, self._answer_status, everyone=True)
+        self._started = self._serving = True
+        await self._check_once()
+        log.info("ready", extra={"settings": redacted(self.settings)})
+        started = ServiceStarted(
+            service=self.name, instance=self.instance, version=version("jurymast"), started_ms=self.started_ms
+        )
+        await self._announce(STARTED, started)
 
     async def _drain(self) -> None:
         reason = self._ending.reason if self._ending else "unknown"
@@ -184,11 +184,9 @@ class Frame(Generic[S]):
             os._exit(EXIT_FAILED)
 
     def _background_ended(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled():
-            return
-        if error := task.exception():
-            log.error("background task %s died", task.get_name(), exc_info=error)
-        self.fatal(f"background task {task.get_name()} ended: {error!r}" if error else f"background task {task.get_name()} ended")
+        if reason := ended_unasked(task):
+            error = None if task.cancelled() else task.exception()
+            self.fatal(error if isinstance(error, Fatal) else Fatal(f"background task {task.get_name()} {reason}"))
 
     # -- health --------------------------------------------------------------------------------------------------------
 
@@ -290,6 +288,10 @@ async def _outcome(name: str, check: Callable[[], Awaitable[None]]) -> Check:
             await check()
     except TimeoutError:
         return Check(name=name, ok=False, reason=f"no answer within {CHECK_WITHIN_S:g} s")
+    except asyncio.CancelledError:
+        if asked_to_end():
+            raise
+        return Check(name=name, ok=False, reason="what it waited for was cancelled")
     except Exception as error:  # noqa: BLE001  Whatever a check raises is the reason to report.
         return Check(name=name, ok=False, reason=str(error) or repr(error))
     return Check(name=name, ok=True)

@@ -109,7 +109,12 @@ class Metrics:
             buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
         )
         self.backlog = self._gauge("consumer_backlog", "Messages waiting for this consumer.", ["consumer"])
-        self.outbox = self._gauge("outbox_pending", "Committed messages that are not yet on the bus.")
+        self.unsettled = self._gauge(
+            "consumer_unsettled_ratio", "Unsettled messages by how many may be: at 1, nothing new is delivered.", ["consumer"]
+        )
+        self.outbox = self._gauge(
+            "outbox_messages", "Committed messages that are not on the bus: pending, or refused.", ["state"]
+        )
         self.ready = self._gauge("ready", "1 when every readiness check passes.")
         self.round_trip = self._gauge("nats_round_trip_seconds", "The last application-level round trip.")
         self.leading = self._gauge("lease_held", "1 while this instance leads.", ["lease"])

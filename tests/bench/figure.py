@@ -18,7 +18,6 @@ class Scale:
     drains: int
     batched: int
     """Messages in one drain, by subscriber."""
-    concurrent: int
     one_by_one: int
     offers: int
     """Many and short: what else happens on the machine comes in bursts, and the median of the rounds leaves it out."""
@@ -33,7 +32,6 @@ class Scale:
 QUICK = Scale(
     drains=1,
     batched=10_000,
-    concurrent=4_000,
     one_by_one=1_500,
     offers=1,
     offered_s=0.4,
@@ -46,7 +44,6 @@ QUICK = Scale(
 FULL = Scale(
     drains=5,
     batched=20_000,
-    concurrent=10_000,
     one_by_one=4_000,
     offers=9,
     offered_s=1,

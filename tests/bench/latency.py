@@ -70,7 +70,7 @@ async def measure(scale: Scale) -> AsyncIterator[Figure]:
         async with bench_server(sync) as server:
             with _sender(server.url) as sender:
                 meet = partial(_met, server, sender, scale)
-                for what, ours, raw in (("batches", our_batch, raw_fetch(BATCH)), ("one per call", our_single(1), raw_fetch(1))):
+                for what, ours, raw in (("batches", our_batch, raw_fetch(BATCH)), ("one per call", our_single, raw_fetch(1))):
                     pairs = await meet(ours, raw)
                     name = f"latency at {RATE:,}/s, {what}, fsync {sync}"
                     p50s = [(mine.p50_ms, theirs.p50_ms) for mine, theirs in pairs]

@@ -39,18 +39,15 @@ async def our_batch(url: str, took: Took) -> AsyncIterator[None]:
         yield
 
 
-def our_single(concurrency: int) -> Subscriber:
-    @asynccontextmanager
-    async def subscribed(url: str, took: Took) -> AsyncIterator[None]:
-        async def handler(delivery: Delivery[Measured]) -> None:
-            took((delivery,))
+@asynccontextmanager
+async def our_single(url: str, took: Took) -> AsyncIterator[None]:
+    async def handler(delivery: Delivery[Measured]) -> None:
+        took((delivery,))
 
-        async with running_bus(url, BENCH_TABLE, service=SERVICE) as bus:
-            bus.on(OURS.name, MEASURED, handler=handler, concurrency=concurrency)
-            await bus.consume()
-            yield
-
-    return subscribed
+    async with running_bus(url, BENCH_TABLE, service=SERVICE) as bus:
+        bus.on(OURS.name, MEASURED, handler=handler)
+        await bus.consume()
+        yield
 
 
 def raw_fetch(size: int) -> Subscriber:
@@ -79,16 +76,13 @@ def raw_fetch(size: int) -> Subscriber:
     return subscribed
 
 
-def bare_faststream(concurrency: int) -> Subscriber:
-    @asynccontextmanager
-    async def subscribed(url: str, took: Took) -> AsyncIterator[None]:
-        async def handler(incoming: Incoming) -> None:
-            took((incoming,))
+@asynccontextmanager
+async def bare_faststream(url: str, took: Took) -> AsyncIterator[None]:
+    async def handler(incoming: Incoming) -> None:
+        took((incoming,))
 
-        async with _consuming(url, PullSub(batch_size=concurrency, timeout=PULL_S), handler, codec=_codec()):
-            yield
-
-    return subscribed
+    async with _consuming(url, PullSub(batch_size=1, timeout=PULL_S), handler, codec=_codec()):
+        yield
 
 
 @asynccontextmanager

@@ -17,7 +17,6 @@ from tests.echo.messages import MEASURED, Measured
 from tests.servers import NatsServer
 
 PAYLOAD = bytes(230)
-MANY = 50
 DRAIN_S = 60.0
 
 
@@ -52,10 +51,8 @@ async def measure(scale: Scale) -> AsyncIterator[Figure]:
         drain = partial(_drained, server, scale.drains)
         pairs = await drain(scale.batched, our_batch, raw_fetch(BATCH))
         yield compared(f"batches of {BATCH} / raw fetch and ack", "msg/s", pairs, batch)
-        pairs = await drain(scale.one_by_one, our_single(1), bare_faststream(1))
+        pairs = await drain(scale.one_by_one, our_single, bare_faststream)
         yield compared("one per call / bare FastStream", "msg/s", pairs, single)
-        pairs = await drain(scale.concurrent, our_single(MANY), bare_faststream(MANY))
-        yield compared(f"one per call, {MANY} at a time / bare FastStream", "msg/s", pairs, single)
 
 
 async def _drained(

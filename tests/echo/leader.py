@@ -14,7 +14,9 @@ from nats.errors import Error as NatsError
 from nats.js.errors import APIError
 
 from jurymast.bus import Lease
-from jurymast.bus.lease import EXPECT_HEADER, EXPECT_SUBJECT_HEADER, WRONG_LAST_SEQUENCE, LeaseLost
+from jurymast.bus.lease import LeaseLost
+from jurymast.envelope import fence
+from jurymast.nats_failure import WRONG_LAST_SEQUENCE
 from tests.echo.messages import ECHO_LEASE
 from tests.echo.streams import ECHO_TABLE
 from tests.servers import running_bus
@@ -28,8 +30,8 @@ async def main(url: str, name: str, ttl_s: int, *, reckless: bool) -> None:
         while not renewing.done():
             token = max(token, lease.token)
             try:
-                fence = {EXPECT_HEADER: str(token), EXPECT_SUBJECT_HEADER: "echo.lease.test"} if reckless else lease.fence()
-                await bus.js.publish(f"echo.answered.{name}", str(token).encode(), headers=fence)
+                headers = fence(token, "echo.lease.test") if reckless else lease.fence()
+                await bus.js.publish(f"echo.answered.{name}", str(token).encode(), headers=headers)
                 say("wrote", token)
             except LeaseLost:
                 pass

@@ -136,6 +136,7 @@ async def test_a_row_that_the_bus_will_never_take_steps_aside_with_the_reason(bu
         pass
     assert await stored(bus) == [1, 2]
     (refused,) = await waiting(store)
+    assert (counted(bus, "pending"), counted(bus, "refused")) == (0, 1)
     assert refused.refused is not None
     assert "message size" in refused.refused
 
@@ -166,7 +167,11 @@ async def test_ending_relays_what_was_committed_last(bus: Bus, outbox: Outbox, s
 
 
 async def _started(bus: Bus) -> bool:
-    return bus.metrics.registry.get_sample_value("jurymast_outbox_pending") is not None
+    return counted(bus, "pending") is not None
+
+
+def counted(bus: Bus, state: str) -> float | None:
+    return bus.metrics.registry.get_sample_value("jurymast_outbox_messages", {"state": state})
 
 
 async def test_a_relay_that_cannot_publish_raises_transient_and_keeps_its_rows(bus: Bus, outbox: Outbox, store: Store) -> None:

@@ -218,7 +218,7 @@ async def test_a_frozen_service_does_not_claim_to_be_ready_when_it_wakes(start_e
 async def test_a_consumer_removed_under_a_running_service_ends_it_with_the_reason(start_echo: StartEcho, tester: Bus) -> None:
     echo = await start_echo().ready()
     await tester.js.delete_consumer("ECHO", "echo-asked")
-    assert await echo.process.wait(20) == EXIT_FAILED
+    assert await echo.process.wait(20) == EXIT_MISCONFIGURED
     assert "consumer ECHO/echo-asked is missing" in critical(echo)
 
 

@@ -10,6 +10,7 @@ from jurymast.streams import MAX_MESSAGE_BYTES, MIB, UNLIMITED, Consumer
 
 TAKER = Consumer(name="t", service="s", subjects=("a",), summary="", max_deliver=3, backoff_s=(0.5, 3))
 TIRELESS = Consumer(name="t", service="s", subjects=("a",), summary="", max_deliver=UNLIMITED, backoff_s=(0.5, 3))
+LOST, NO_KEY = Fatal("journal lost"), Misconfigured("no key")
 
 
 class Busy(Transient):
@@ -41,9 +42,9 @@ class Busy(Transient):
         (Rejected("no such match"), 3, TAKER, Bury("rejected", "Rejected: no such match")),
         (Undecodable("not ours"), 1, TIRELESS, Bury("rejected", "Undecodable: not ours")),
         # The process must not go on; the message stays, even at its last attempt.
-        (Fatal("journal lost"), 1, TAKER, Stop("Fatal: journal lost")),
-        (Fatal("journal lost"), 3, TAKER, Stop("Fatal: journal lost")),
-        (Misconfigured("no key"), 2, TIRELESS, Stop("Misconfigured: no key")),
+        (LOST, 1, TAKER, Stop(LOST)),
+        (LOST, 3, TAKER, Stop(LOST)),
+        (NO_KEY, 2, TIRELESS, Stop(NO_KEY)),
     ],
 )
 def test_what_becomes_of_a_message(error: Exception, attempt: int, consumer: Consumer, verdict: Verdict) -> None:

@@ -7,10 +7,9 @@ from typing import NamedTuple
 from nats.js.errors import NotFoundError
 
 from jurymast.bus import Bus
-from jurymast.bus.lease import EXPECT_HEADER, EXPECT_SUBJECT_HEADER
+from jurymast.bus.publish import Overtaken
 from jurymast.certificate import certificate_id
-from jurymast.envelope import stamp
-from jurymast.errors import Rejected, Transient, Undecodable, explain
+from jurymast.errors import Transient, Undecodable, explain
 from jurymast.messages.channel import SCHEMA_HEADER, Channel, M
 from jurymast.messages.health import CERTIFIED, OBSERVED, Certificate, Observation, Policy
 from jurymast.nats_failure import NATS_FAILURE
@@ -45,17 +44,10 @@ class Store:
 
     async def certify(self, certificate: Certificate, after: int) -> bool:
         """Whether it is stored as the next certificate of its chain after the one at `after`; False: another one was faster."""
-        headers = {
-            **stamp(CERTIFIED, f"{CERTIFIED.name}.{certificate_id(certificate).hex()}"),
-            EXPECT_HEADER: str(after),
-            EXPECT_SUBJECT_HEADER: f"{CERTIFIED.name}.{certificate.chain}.*",
-        }
+        id_, scope = f"{CERTIFIED.name}.{certificate_id(certificate).hex()}", f"{CERTIFIED.name}.{certificate.chain}.*"
         try:
-            payload = CERTIFIED.encode(certificate)
-            await self._bus.publish_raw(CERTIFIED.subject(certificate), payload, headers, within_s=WITHIN_S)
-        except Rejected:
-            if (await self.last(certificate.chain)).sequence == after:
-                raise
+            await self._bus.publish_after(after, CERTIFIED, certificate, id=id_, scope=scope, within_s=WITHIN_S)
+        except Overtaken:
             return False
         return True
 

@@ -5,44 +5,41 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
 from faststream.nats import JStream, NatsBroker, PullSub
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import ConnectionReconnectingError, MaxPayloadError, NoRespondersError, OutboundBufferLimitError
+from nats.errors import NoRespondersError
 from nats.js import JetStreamContext
-from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+from nats.js.errors import NotFoundError
 
 from jurymast.bus.codec import Incoming, MessagePackCodec
 from jurymast.bus.connection import abort, make_broker
 from jurymast.bus.dead import Graveyard, Replays
 from jurymast.bus.delivery import Delivery, Reader
 from jurymast.bus.intake import BatchHandler, Intake
+from jurymast.bus.publish import ATTEMPT_S, WITHIN_S, Forbidden, Ids, Outgoing
 from jurymast.bus.pull import Connected, PullLoop
 from jurymast.bus.query import Queries
-from jurymast.envelope import stamp
-from jurymast.errors import Misconfigured, Rejected, Transient, explain
-from jurymast.messages.channel import SCHEMA_HEADER, AnyChannel, Channel, M
+from jurymast.envelope import fence, stamp
+from jurymast.errors import Fatal, Misconfigured, Transient, explain
+from jurymast.messages.channel import AnyChannel, Channel, M
 from jurymast.messages.dead import REPLAY
 from jurymast.nats_failure import NATS_FAILURE
 from jurymast.permissions import inbox
 from jurymast.settings import Settings, without_credentials
-from jurymast.streams import Table
-from jurymast.tasks import cancel
+from jurymast.streams import Consumer, Table
+from jurymast.tasks import cancel, ended_unasked
 from jurymast.telemetry import Metrics, Tracer
 
 log = logging.getLogger(__name__)
 
 BATCH = 500
 PULL_S = 2.0
-PUBLISH_S = 10.0
-ATTEMPT_S = 2.0
-PAUSE_S = 0.1
 WATCH_S = 0.5
-FORBIDDEN = 1_000
-"""So many subjects are remembered, so that each is logged once."""
 
 Handler = Callable[[Delivery[M]], Awaitable[None]]
 
@@ -58,7 +55,7 @@ class Bus:
         table: Table,
         metrics: Metrics,
         tracer: Tracer,
-        fatal: Callable[[str], None],
+        fatal: Callable[[Fatal], None],
         name: str = "",
     ) -> None:
         self.service = service
@@ -68,14 +65,16 @@ class Bus:
         self.metrics = metrics
         self._tracer = tracer
         self._fatal = fatal
+        self._draining = False
         self._closing = False
         self._intakes: dict[str, Intake] = {}
         self._loops: list[PullLoop] = []
         self._graveyard = Graveyard(self)
         self._tasks: list[asyncio.Task[None]] = []
         self._pulling: list[asyncio.Task[None]] = []
-        self._published: dict[str, tuple[Any, Any]] = {}
-        self._forbidden: dict[str, float] = {}
+        self._full: set[str] = set()
+        self._ids = Ids(settings.nats_seed)
+        self._forbidden = Forbidden(service)
         self._connected_once = False
         self._refusal = asyncio.Event()
         self.broker: NatsBroker = make_broker(
@@ -86,7 +85,7 @@ class Bus:
             closed=self._closed,
             changed=self._changed,
             refused=self._refused,
-            forbidden=self._forbid,
+            forbidden=self._forbidden.add,
         )
 
     # -- life ----------------------------------------------------------------------------------------------------------
@@ -96,7 +95,8 @@ class Bus:
         self.trouble = f"no NATS server answers at {without_credentials(self._settings.nats_url)}"
         self.nc: Client = await self._connected()
         self.js: JetStreamContext = self.nc.jetstream(timeout=ATTEMPT_S)
-        self.queries = Queries(self.nc, self.service, self._tracer)
+        self.queries = Queries(self.nc, self.service, self._tracer, self._fatal)
+        self._outgoing = Outgoing(self.nc, self.js, service=self.service, forbidden=self._forbidden, metrics=self.metrics)
         self.trouble = ""
         self._connected_once = True
         self._task(self._cut_stuck_connections())
@@ -120,31 +120,34 @@ class Bus:
         await self.check_consumers()
         await self.broker.start()
         for subscriber in self.broker.subscribers:
-            subscriber.subscription = Connected(subscriber.subscription, self.nc)  # type: ignore[attr-defined]
+            durable = subscriber.extra_options["durable"]  # type: ignore[attr-defined]
+            subscriber.subscription = Connected(durable, subscriber.subscription, self.nc)  # type: ignore[attr-defined]
         self._pulling = [self._task(loop.run(self.nc, self.js)) for loop in self._loops]
         for intake in self._intakes.values():
             self._task(intake.keep_alive())
 
     async def drain(self) -> None:
         """Take nothing new, let running handlers finish. The caller bounds the time."""
+        self._draining = True
         for loop in self._loops:
             loop.stop()
-        await asyncio.gather(*(subscriber.stop() for subscriber in self.broker.subscribers), *self._pulling)
+        with suppress(*NATS_FAILURE):  # There is nothing to unsubscribe from a server that is away.
+            await asyncio.gather(*(subscriber.stop() for subscriber in self.broker.subscribers), *self._pulling)
 
     async def close(self) -> None:
-        self._closing = True
+        self._draining = self._closing = True
         for loop in self._loops:
             loop.stop()
         await cancel(*self._tasks)
         try:
             await self.broker.stop()
-        except ConnectionReconnectingError:  # Nothing can be flushed to a server that is not there.
+        except NATS_FAILURE:  # Nothing can be flushed to a server that is not there.
             await self.nc.close()
 
     # -- receiving -----------------------------------------------------------------------------------------------------
 
-    def on(self, consumer: str, *channels: Channel[M], handler: Handler[M], concurrency: int = 1) -> None:
-        """One message per call. Order holds with `concurrency=1`, but for a retried message, which comes after its successors."""
+    def on(self, consumer: str, *channels: Channel[M], handler: Handler[M]) -> None:
+        """One message per call, in order but for a retried one, which comes after its successors."""
 
         async def each(deliveries: Sequence[Delivery[Any]]) -> None:
             for delivery in deliveries:
@@ -159,7 +162,7 @@ class Bus:
             intake.consumer.subjects[0],
             durable=consumer,
             stream=JStream(stream, declare=False),
-            pull_sub=PullSub(batch_size=concurrency, timeout=PULL_S),
+            pull_sub=PullSub(batch_size=1, timeout=PULL_S),
             codec=MessagePackCodec(intake.reader),
             inbox_prefix=f"{inbox(self.service)}.".encode(),  # FastStream does not take the connection's.
             no_reply=True,
@@ -207,35 +210,48 @@ class Bus:
                 raise Misconfigured(f"consumer {stream.name}/{consumer.name} is missing: run `jurymast streams apply`") from None
             except NATS_FAILURE as error:
                 raise Transient(f"JetStream did not tell about {stream.name}/{consumer.name}: {explain(error)}") from error
-            self.metrics.backlog.labels(consumer.name).set((info.num_pending or 0) + (info.num_ack_pending or 0))
+            unsettled = info.num_ack_pending or 0
+            self.metrics.backlog.labels(consumer.name).set((info.num_pending or 0) + unsettled)
+            self.metrics.unsettled.labels(consumer.name).set(unsettled / consumer.max_ack_pending)
+            self._tell_if_full(consumer, unsettled)
+
+    def _tell_if_full(self, consumer: Consumer, unsettled: int) -> None:
+        """Messages that wait for another attempt count as delivered: with enough of them the server delivers nothing else."""
+        full = unsettled >= consumer.max_ack_pending
+        if full and consumer.name not in self._full:
+            log.warning("%s: %d messages wait for another attempt, none else is delivered", consumer.name, unsettled)
+        (self._full.add if full else self._full.discard)(consumer.name)
 
     # -- sending -------------------------------------------------------------------------------------------------------
 
-    async def publish(self, channel: Channel[M], message: M, *, id: str, within_s: float = PUBLISH_S) -> int:  # noqa: A002
-        """Store a message, return its sequence. `id` is deterministic: a repeat within the dedupe window stores nothing new."""
-        return await self.publish_raw(channel.subject(message), channel.encode(message), stamp(channel, id), within_s=within_s)
+    def stamp(self, channel: AnyChannel, id: str) -> dict[str, str]:  # noqa: A002
+        """The headers of what is to be stored, for those who keep it before they publish it."""
+        return stamp(channel, self._ids.sealed(id))
 
-    async def publish_raw(self, subject: str, payload: bytes, headers: dict[str, str], *, within_s: float = PUBLISH_S) -> int:
-        """The one place that retries a publish: under the same id until it is stored, refused, or out of time."""
-        ok, failed = self._publish_counters(headers[SCHEMA_HEADER].partition("/")[0])
-        deadline = monotonic() + within_s
-        while True:
-            started = monotonic()
-            try:
-                if not self.nc.is_connected:  # Buffered, it would land after its caller gave up.
-                    raise OutboundBufferLimitError
-                attempt_s = max(min(ATTEMPT_S, deadline - monotonic()), PAUSE_S)
-                async with asyncio.timeout(attempt_s + PAUSE_S):  # The client's own begins when the bytes are on their way.
-                    ack = await self.js.publish(subject, payload, headers=headers, timeout=attempt_s)
-            except NATS_FAILURE as error:
-                failure = self._publish_failure(subject, len(payload), error, since=started)
-                if isinstance(failure, Rejected) or monotonic() + PAUSE_S >= deadline:
-                    failed.inc()
-                    raise failure from error
-                await asyncio.sleep(PAUSE_S)
-            else:
-                ok.inc()
-                return ack.seq
+    async def publish(self, channel: Channel[M], message: M, *, id: str, within_s: float = WITHIN_S) -> int:  # noqa: A002
+        """Store a message, return its sequence. `id` is deterministic: a repeat within the dedupe window stores nothing new."""
+        subject, headers = channel.subject(message), self.stamp(channel, id)
+        return await self.publish_raw(subject, channel.encode(message), headers, within_s=within_s)
+
+    async def publish_raw(self, subject: str, payload: bytes, headers: dict[str, str], *, within_s: float = WITHIN_S) -> int:
+        return await self._outgoing.store(subject, payload, headers, within_s=within_s)
+
+    async def publish_after(
+        self,
+        after: int,
+        channel: Channel[M],
+        message: M,
+        *,
+        id: str,  # noqa: A002
+        scope: str = "",
+        within_s: float = WITHIN_S,
+    ) -> int:
+        """Compare-and-set: store it if the last message on `scope`, by default its own subject, has the sequence `after` (0: if
+        there is none). `Overtaken` says that there is another one."""
+        subject = channel.subject(message)
+        headers = {**self.stamp(channel, id), **fence(after, scope or subject)}
+        stream = self.table.stream_for(channel).name
+        return await self._outgoing.store(subject, channel.encode(message), headers, within_s=within_s, stream=stream)
 
     async def round_trip(self, within_s: float) -> float:
         """Seconds for a request through JetStream's API and back: what a ping cannot prove."""
@@ -250,31 +266,6 @@ class Bus:
             raise Transient(f"JetStream answers with an error: {reply.data.decode(errors='replace')[:200]}")
         return monotonic() - started
 
-    def _publish_failure(self, subject: str, size: int, error: BaseException, *, since: float) -> Transient | Rejected:
-        if self._forbidden.get(subject.lower(), 0) >= since:  # The client hears of it beside the publish, which only times out.
-            return Rejected(f"{subject}: NATS does not let {self.service} publish there: see who owns the channel")
-        match error:
-            case MaxPayloadError():
-                return Rejected(f"{subject}: a message of {size} bytes, the server takes {self.nc.max_payload}")
-            case NoStreamResponseError():
-                return Transient(f"no stream takes {subject}: run `jurymast streams apply`, or is JetStream down?")
-            case OutboundBufferLimitError():
-                return Transient(f"{subject}: not connected to NATS")
-            case APIError(code=503):
-                return Transient(f"{subject}: JetStream cannot store now: {error.description} (error {error.err_code})")
-            case APIError(err_code=err_code, description=description):
-                return Rejected(f"{subject}: refused by the stream: {description} (error {err_code})")
-            case TimeoutError():
-                return Transient(f"{subject}: no acknowledgement within {ATTEMPT_S:g} s; it may or may not be stored")
-            case _:
-                return Transient(f"{subject}: {explain(error)}")
-
-    def _publish_counters(self, channel: str) -> tuple[Any, Any]:
-        if (counters := self._published.get(channel)) is None:
-            published = self.metrics.published
-            counters = self._published[channel] = published.labels(channel, "ok"), published.labels(channel, "failed")
-        return counters
-
     # -- callbacks -----------------------------------------------------------------------------------------------------
 
     def _changed(self, trouble: str) -> None:
@@ -285,18 +276,11 @@ class Bus:
         self.trouble = why
         self._refusal.set()
         if self._connected_once:  # The next start will say the same, and that an operator must act.
-            self._fatal(why)
-
-    def _forbid(self, subject: str) -> None:
-        if subject not in self._forbidden:
-            log.error("NATS does not let %s use %s", self.service, subject, extra={"subject": subject})
-        if len(self._forbidden) >= FORBIDDEN:
-            self._forbidden.clear()
-        self._forbidden[subject] = monotonic()
+            self._fatal(Misconfigured(why))
 
     async def _closed(self) -> None:
         if not self._closing:
-            self._fatal("the NATS connection was closed for good")
+            self._fatal(Fatal("the NATS connection was closed for good"))
 
     async def _cut_stuck_connections(self) -> None:
         """nats-py tells of a lost connection, and connects anew, only after the old one has sent all its bytes: maybe never."""
@@ -315,10 +299,5 @@ class Bus:
         return task
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
-        if self._closing:
-            return
-        if task.cancelled():
-            self._fatal("a bus task was cancelled from inside")
-        elif error := task.exception():
-            log.error("a bus task died", exc_info=error)
-            self._fatal(f"a bus task died: {error!r}")
+        if (reason := ended_unasked(task)) and not self._draining:
+            self._fatal(Fatal(f"a bus task {reason}"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -40,6 +39,3 @@ class MessagePackCodec:
 
     async def encode(self, msg: Any, serializer: Any = None) -> tuple[bytes, str | None]:
         return self._encoder.encode(msg), CONTENT_TYPE
-
-    async def decode_batch(self, msg: StreamMessage[Sequence[Any]]) -> list[Any]:
-        return [self.incoming(raw) for raw in msg.raw_message]

@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 from jurymast import clock
 from jurymast.bus.delivery import Delivery, Position, Reader, position_of
 from jurymast.bus.failure import Bury, Retry, Stop, judge
-from jurymast.errors import Fatal, Rejected, Transient, Undecodable
+from jurymast.errors import Rejected, Transient, Undecodable
 from jurymast.messages.channel import SCHEMA_HEADER, Channel, Message
 from jurymast.messages.dead import DEAD, REPLAY, Cause, DeadLetter
 from jurymast.streams import Consumer, replay_consumer
@@ -96,8 +96,8 @@ class Replays:
             match judge(error, attempt, replay_consumer(letter.service)):
                 case Retry(delay_s):
                     raise Transient(str(error), retry_after_s=delay_s)
-                case Stop(reason):
-                    raise Fatal(reason)
+                case Stop(fatal):
+                    raise fatal
                 case Bury(cause, reason):
                     attempts = letter.attempts + attempt
                     again = msgspec.structs.replace(letter, cause=cause, reason=reason, attempts=attempts, dead_ms=clock.now_ms())

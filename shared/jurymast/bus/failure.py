@@ -30,7 +30,7 @@ class Bury:
 class Stop:
     """End the process; the message stays unacknowledged and comes back."""
 
-    reason: str
+    error: Fatal
 
 
 Verdict = Retry | Bury | Stop
@@ -41,7 +41,7 @@ def judge(error: Exception, attempt: int, consumer: Consumer) -> Verdict:
     reason = _told(error)
     match error:
         case Fatal():
-            return Stop(reason)
+            return Stop(error)
         case Rejected():
             return Bury("rejected", reason)
         case _ if 0 < consumer.max_deliver <= attempt:

@@ -14,9 +14,10 @@ from jurymast.bus.codec import Incoming
 from jurymast.bus.dead import Graveyard
 from jurymast.bus.delivery import Delivery, Reader, position_of
 from jurymast.bus.failure import Bury, Retry, Stop, Verdict, judge
-from jurymast.errors import JurymastError, Transient, Undecodable, explain
+from jurymast.errors import Fatal, JurymastError, Transient, Undecodable, explain
 from jurymast.nats_failure import NATS_FAILURE
 from jurymast.streams import Consumer
+from jurymast.tasks import asked_to_end
 from jurymast.telemetry import Metrics, Trace, Tracer
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Intake:
         graveyard: Graveyard,
         metrics: Metrics,
         tracer: Tracer,
-        fatal: Callable[[str], None],
+        fatal: Callable[[Fatal], None],
     ) -> None:
         self.consumer = consumer
         self.reader = reader
@@ -93,8 +94,8 @@ class Intake:
                 log.warning("%s: %s: %s", self.consumer.name, type(error).__name__, error, extra=_where(deliveries))
                 return error
             except asyncio.CancelledError as error:
-                if (task := asyncio.current_task()) is None or task.cancelling():
-                    raise  # We are to end. Otherwise something that the handler waited for was cancelled: its failure.
+                if asked_to_end():
+                    raise
                 log.exception("%s failed", self.consumer.name, extra=_where(deliveries))
                 return RuntimeError(f"cancelled from inside: {error!r}")
             except Exception as error:
@@ -144,8 +145,8 @@ class Intake:
                     await self._graveyard.bury(item.raw, self.consumer, cause, reason)
                     await item.raw.term()
                     self._outcomes["dead"].inc()
-                case Stop(reason):
-                    self._fatal(f"{self.consumer.name}: {reason}")
+                case Stop(error):
+                    self._fatal(error)
         except (*NATS_FAILURE, Transient) as error:
             log.warning("%s: could not settle a message, it will come again: %s", self.consumer.name, explain(error))
 

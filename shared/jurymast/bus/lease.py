@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from nats.js.errors import APIError, NotFoundError
 
 from jurymast import clock
+from jurymast.envelope import TTL_HEADER, fence
 from jurymast.errors import Transient, Undecodable, explain
 from jurymast.messages.channel import SCHEMA_HEADER, Channel
 from jurymast.messages.lease import LEASE, LeaseHeld
-from jurymast.nats_failure import NATS_FAILURE
+from jurymast.nats_failure import NATS_FAILURE, WRITE_IN_FLIGHT, WRONG_LAST_SEQUENCE
 from jurymast.tasks import cancel
 
 if TYPE_CHECKING:
@@ -25,16 +26,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TTL_HEADER = "Nats-TTL"
-EXPECT_HEADER = "Nats-Expected-Last-Subject-Sequence"
-EXPECT_SUBJECT_HEADER = "Nats-Expected-Last-Subject-Sequence-Subject"
-WRONG_LAST_SEQUENCE = 10071
-WRITE_IN_FLIGHT = 10164
-"""Another guarded write of this subject is under way on a cluster: not an answer."""
-
 RELEASED_TTL_S = 1
 """The least that the server takes."""
 
+# Parts of the lease's length.
+RENEW_EVERY = 1 / 3
+RETRY_AFTER = 1 / 20
+ANSWER_WITHIN = 1 / 6
+"""So that one lost answer, or two, do not cost the lead."""
 SELF_FENCE = 0.7
 """A leader stops this far into its lease, counted from before the request that renewed it: well before the server forgets it."""
 
@@ -74,6 +73,8 @@ class Lease:
         self._holder = holder
         self._ttl_s = ttl_s
         self._until_s = 0.0
+        self._trouble = ""
+        self._working = 0
         self._changed = asyncio.Condition()
         self._stream = bus.table.stream_for(channel).name
         self._subject = channel.subject(self._message(holder))
@@ -86,14 +87,14 @@ class Lease:
         """Headers for a write to the lease's own stream: refused there (10071) when this token is no longer the last."""
         if not self.held:
             raise LeaseLost(f"lease {self.name} is not held")
-        return {EXPECT_HEADER: str(self.token), EXPECT_SUBJECT_HEADER: self._subject}
+        return fence(self.token, self._subject)
 
     async def run(self) -> None:
         """Acquire and renew until cancelled, then give the lease back so that the next leader need not wait."""
         try:
             while True:
                 await self.step()
-                await asyncio.sleep(self._ttl_s / 3)
+                await asyncio.sleep(self._ttl_s * (RETRY_AFTER if self._trouble else RENEW_EVERY))
         finally:
             await self._release()
 
@@ -102,6 +103,7 @@ class Lease:
         while True:
             await self._until(lambda: self.held)
             term = Term(self)
+            self._working += 1
             working = asyncio.ensure_future(work(term))
             losing = asyncio.ensure_future(self._until(lambda term=term: not term.held))  # type: ignore[misc]
             try:
@@ -110,33 +112,41 @@ class Lease:
                     return working.result()
             finally:
                 await cancel(working, losing)
+                self._working -= 1
+                await self._notify()
 
     async def step(self) -> bool:
         """One attempt to acquire or renew. An ambiguous outcome changes nothing: the clock alone ends leadership then."""
-        was_held = self.held
-        started_s = clock.uptime_s()
+        was_held, trouble = self.held, ""
         try:
-            self.token = await self._put(self.token if was_held else await self._free())
-            self._until_s = started_s + SELF_FENCE * self._ttl_s
-            if self.held and not was_held:
-                self.terms += 1
+            await self._take(self.token if was_held else await self._free())
         except APIError as error:
             if error.err_code == WRONG_LAST_SEQUENCE:
-                await self._lost_race()
+                trouble = await self._lost_race()
             elif error.err_code != WRITE_IN_FLIGHT:
-                log.warning("lease %s: %s", self.name, explain(error))
+                trouble = explain(error)
         except NATS_FAILURE as error:
-            log.warning("lease %s: no answer: %s", self.name, explain(error))
+            trouble = f"no answer: {explain(error)}"
+        if self.held and not was_held:
+            self.terms += 1
+        if trouble and trouble != self._trouble:
+            log.warning("lease %s: %s", self.name, trouble)
+        self._trouble = trouble
         await self._tell(was_held)
         return self.held
+
+    async def _take(self, expected: int) -> None:
+        started_s = clock.uptime_s()
+        self.token = await self._put(expected)
+        self._until_s = started_s + SELF_FENCE * self._ttl_s
 
     async def _put(self, expected: int) -> int:
         return 0 if expected < 0 else await self._replace(expected, self._message(self._holder), self._ttl_s)
 
     async def _replace(self, expected: int, message: LeaseHeld, ttl_s: int) -> int:
-        headers = {EXPECT_HEADER: str(expected), TTL_HEADER: f"{ttl_s}s", SCHEMA_HEADER: self._channel.schema}
+        headers = {**fence(expected, self._subject), TTL_HEADER: f"{ttl_s}s", SCHEMA_HEADER: self._channel.schema}
         payload = self._channel.encode(message)
-        ack = await self._bus.js.publish(self._subject, payload, timeout=self._ttl_s / 4, headers=headers)
+        ack = await self._bus.js.publish(self._subject, payload, timeout=self._ttl_s * ANSWER_WITHIN, headers=headers)
         return ack.seq
 
     async def _free(self) -> int:
@@ -158,32 +168,40 @@ class Lease:
             return raw.seq or 0, "unknown"
         return raw.seq or 0, held.holder
 
-    async def _lost_race(self) -> None:
+    async def _lost_race(self) -> str:
         """Either another holder was faster, or an earlier renewal of ours landed although its answer was lost."""
         try:
             sequence, holder = await self._last()
-            self.token = sequence if holder == self._holder else 0
+            if holder == self._holder:
+                await self._take(sequence)
+                return ""
         except NATS_FAILURE as error:
-            log.warning("lease %s: cannot read it back: %s", self.name, explain(error))
-        if self.token == 0:
-            self._until_s = 0.0
+            return f"cannot read it back: {explain(error)}"
+        self.token, self._until_s = 0, 0.0
+        return ""
 
     async def _release(self) -> None:
+        """The work of the term ends first: a successor begins at once. If it does not, the lease ends by itself."""
         if not self.held:
             return
         token, self.token = self.token, 0
-        # Replaced by compare-and-set, so that a successor's is never touched. Deleting it would take the right to delete anything
-        # in that stream.
+        await self._tell(was_held=True)
         try:
+            async with asyncio.timeout(self._until_s - clock.uptime_s()), self._changed:
+                await self._changed.wait_for(lambda: not self._working)
+            # Replaced by compare-and-set, so that a successor's is never touched. Deleting it would take the right to delete
+            # anything in that stream.
             await self._replace(token, self._message(holder=""), RELEASED_TTL_S)
         except NATS_FAILURE as error:
             log.warning("lease %s: could not be given back, it expires by itself: %s", self.name, explain(error))
-        await self._tell(was_held=True)
 
     async def _tell(self, was_held: bool) -> None:
         if was_held != self.held:
             log.info("lease %s %s", self.name, f"held with token {self.token}" if self.held else "not held any more")
         self._bus.metrics.leading.labels(self.name).set(self.held)
+        await self._notify()
+
+    async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
 

@@ -26,28 +26,34 @@ PAUSE_S = 0.5
 
 
 class Connected:
-    """A pull subscription that asks for messages only while there is a server.
+    """A pull subscription that asks for messages only while there is a server, and never raises.
 
     What was asked before would be sent all at once when it is back, and its answers would wait here while their acknowledgement
-    deadlines pass.
+    deadlines pass. A server that refuses at once, as when the consumer is gone, is not asked in a hot loop.
     """
 
-    def __init__(self, subscription: JetStreamContext.PullSubscription, nc: Client) -> None:
+    def __init__(self, consumer: str, subscription: JetStreamContext.PullSubscription, nc: Client) -> None:
+        self._consumer = consumer
         self._subscription = subscription
         self._nc = nc
 
     async def fetch(self, batch: int, timeout: float | None = None) -> list[Msg]:
-        if not self._nc.is_connected:
-            await asyncio.sleep(PAUSE_S)
-            return []
-        return await self._subscription.fetch(batch, timeout=timeout)
+        if self._nc.is_connected:
+            try:
+                return await self._subscription.fetch(batch, timeout=timeout)
+            except TimeoutError:
+                return []
+            except NATS_FAILURE as error:
+                log.warning("%s: cannot pull, pausing: %s", self._consumer, explain(error))
+        await asyncio.sleep(PAUSE_S)
+        return []
 
     async def unsubscribe(self) -> None:
         await self._subscription.unsubscribe()
 
 
 class PullLoop:
-    """Pulls and handles batches in order until stopped; what was pulled too late is given back at once."""
+    """Pulls and handles batches in order until stopped. What was pulled is handled: given back, it would lose an attempt."""
 
     def __init__(self, stream: str, consumer: str, size: int, take: Callable[[Sequence[Msg]], Awaitable[None]]) -> None:
         self._stream = stream
@@ -59,13 +65,10 @@ class PullLoop:
         """One at a time after a start, and while messages come again: no other pays for one that kills the process."""
 
     async def run(self, nc: Client, js: JetStreamContext) -> None:
-        subscription = Connected(await js.pull_subscribe_bind(consumer=self._consumer, stream=self._stream), nc)
+        subscription = Connected(self._consumer, await js.pull_subscribe_bind(consumer=self._consumer, stream=self._stream), nc)
         try:
             while not self._stopping:
-                batch = await self._pull(subscription)
-                if self._stopping:
-                    await _give_back(batch)
-                elif batch:
+                if batch := await subscription.fetch(1 if self._careful else self._size, timeout=PULL_S):
                     self._careful = any(position_of(raw).attempt > 1 for raw in batch)
                     await self._take(batch)
                     if self._careful:
@@ -76,27 +79,9 @@ class PullLoop:
     def stop(self) -> None:
         self._stopping = True
 
-    async def _pull(self, subscription: Connected) -> list[Msg]:
-        try:
-            return await subscription.fetch(1 if self._careful else self._size, timeout=PULL_S)
-        except TimeoutError:
-            return []
-        except NATS_FAILURE as error:
-            log.warning("%s: cannot pull, pausing: %s", self._consumer, explain(error))
-            await asyncio.sleep(PAUSE_S)  # A server that refuses at once must not be asked in a hot loop.
-            return []
-
     async def _flush(self, nc: Client) -> None:
         """An acknowledgement that is still in our buffer dies with the process."""
         try:
             await nc.flush(timeout=1)
         except NATS_FAILURE as error:
             log.warning("%s: acknowledgements may be late: %s", self._consumer, explain(error))
-
-
-async def _give_back(batch: Sequence[Msg]) -> None:
-    for raw in batch:
-        try:
-            await raw.nak()
-        except NATS_FAILURE as error:
-            log.warning("could not give a message back, it will come again after its deadline: %s", explain(error))

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from time import monotonic
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import NoRespondersError
 
-from jurymast.envelope import stamp
-from jurymast.errors import JurymastError, Rejected, Transient, explain
+from jurymast.envelope import ERROR_HEADER, stamp
+from jurymast.errors import Fatal, JurymastError, Rejected, Transient, explain
 from jurymast.messages.channel import SCHEMA_HEADER, M, Query, R
 from jurymast.nats_failure import NATS_FAILURE
 from jurymast.telemetry import TRACE_HEADER, Tracer, parse_traceparent
 
 log = logging.getLogger(__name__)
 
-ERROR_HEADER = "Jurymast-Error"
+ERROR_CHARACTERS = 500
 
 
 class Queries:
-    def __init__(self, nc: Client, service: str, tracer: Tracer) -> None:
+    def __init__(self, nc: Client, service: str, tracer: Tracer, fatal: Callable[[Fatal], None] | None = None) -> None:
         self._nc = nc
         self._service = service
         self._tracer = tracer
+        self._fatal = fatal
 
     async def answer(self, query: Query[M, R], handler: Callable[[M], Awaitable[R | None]], *, everyone: bool = False) -> None:
         """One replica answers each question, or `everyone`. None means: the question is not for me."""
@@ -36,7 +38,9 @@ class Queries:
                     asked = query.ask.decode(raw.data, schema=(raw.headers or {}).get(SCHEMA_HEADER), subject=raw.subject)
                     answer = await handler(asked)
                 except JurymastError as error:
-                    await self._nc.publish(raw.reply, b"", headers={ERROR_HEADER: f"{type(error).__name__}: {error}"[:500]})
+                    await self._nc.publish(raw.reply, b"", headers={ERROR_HEADER: _told(error)})
+                    if isinstance(error, Fatal) and self._fatal:
+                        self._fatal(error)
                     return
             if answer is not None:
                 await self._nc.publish(raw.reply, query.answer.encode(answer), headers=stamp(query.answer))
@@ -61,23 +65,35 @@ class Queries:
         return read_answer(query, raw)
 
     async def ask_all(self, query: Query[M, R], question: M, *, within_s: float) -> list[R]:
-        """Every answer that arrives in time."""
+        """Every answer that arrives in time. A refusal is somebody's who cannot help; it hides no other's answer."""
         inbox = self._nc.new_inbox()
-        subscription = await self._nc.subscribe(inbox)
         answers: list[R] = []
         try:
-            await self._nc.publish(query.name, query.ask.encode(question), reply=inbox, headers=stamp(query.ask))
-            deadline = monotonic() + within_s
-            while (left := deadline - monotonic()) > 0:
-                raw = await subscription.next_msg(timeout=left)
-                if (raw.headers or {}).get("Status") == "503":
-                    break
-                answers.append(read_answer(query, raw))
-        except TimeoutError:
-            pass  # The deadline is the normal end: nobody knows how many will answer.
-        finally:
-            await subscription.unsubscribe()
+            subscription = await self._nc.subscribe(inbox)
+            try:
+                await self._nc.publish(query.name, query.ask.encode(question), reply=inbox, headers=stamp(query.ask))
+                async for raw in _until(subscription, monotonic() + within_s):
+                    try:
+                        answers.append(read_answer(query, raw))
+                    except (Transient, Rejected) as problem:
+                        log.warning("one of those asked does not answer: %s", problem)
+            finally:
+                await subscription.unsubscribe()
+        except NATS_FAILURE as error:
+            raise Transient(f"{query.name}: cannot ask: {explain(error)}") from error
         return answers
+
+
+async def _until(subscription: Subscription, deadline: float) -> AsyncIterator[Msg]:
+    """What arrives until then: nobody knows how many will answer, unless the server says that nobody can."""
+    while (left := deadline - monotonic()) > 0:
+        try:
+            raw = await subscription.next_msg(timeout=left)
+        except TimeoutError:
+            return
+        if (raw.headers or {}).get("Status") == "503":
+            return
+        yield raw
 
 
 def read_answer(query: Query[M, R], raw: Msg) -> R:
@@ -86,3 +102,9 @@ def read_answer(query: Query[M, R], raw: Msg) -> R:
         kind = Transient if problem.startswith(Transient.__name__) else Rejected
         raise kind(f"{query.name}: {problem}")
     return query.answer.decode(raw.data, schema=headers.get(SCHEMA_HEADER), subject=query.answer.name)
+
+
+def _told(error: JurymastError) -> str:
+    """As a header can carry it: one line of Unicode."""
+    text = f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS].encode(errors="backslashreplace").decode()
+    return " ".join(text.split())

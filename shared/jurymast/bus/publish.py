@@ -1,0 +1,171 @@
+"""What a process has stored: sent under one id until the server says what became of it, or the time is up."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any
+
+from nats.aio.client import Client
+from nats.errors import MaxPayloadError, OutboundBufferLimitError
+from nats.js import JetStreamContext
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
+
+from jurymast.envelope import EXPECT_SUBJECT_HEADER, ID_HEADER
+from jurymast.errors import Rejected, Transient, explain
+from jurymast.messages.channel import SCHEMA_HEADER
+from jurymast.nats_failure import NATS_FAILURE, WRITE_IN_FLIGHT, WRONG_LAST_SEQUENCE
+from jurymast.telemetry import Metrics
+
+log = logging.getLogger(__name__)
+
+WITHIN_S = 10.0
+ATTEMPT_S = 2.0
+PAUSE_S = 0.1
+BAD_REQUEST, SERVER_ERROR = 400, 500
+REMEMBERED = 1_000
+"""Forbidden subjects, so that each is logged once."""
+
+
+class Overtaken(Rejected):
+    """Another message was stored first. Ours was not, or it was and one more followed: read again what is true now."""
+
+
+class Ids:
+    """Message ids that nobody else can use first. The server drops whatever carries an id that its stream has seen, whoever sent
+    it: with ids that can be guessed, a hostile writer of the same stream could have another's message taken for a repeat."""
+
+    def __init__(self, seed: str) -> None:
+        self._key = hashlib.sha256(b"jurymast message ids " + seed.encode()).digest() if seed else b""
+
+    def sealed(self, id: str) -> str:  # noqa: A002
+        """Always the same for the same id and role; on an open bus, where anybody may do anything, the id itself."""
+        return f"{id}.{hmac.digest(self._key, id.encode(), 'sha256')[:8].hex()}" if self._key else id
+
+
+class Forbidden:
+    """Subjects that the server did not let us use. The client hears of it beside the publish, which only times out."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._when: dict[str, float] = {}
+
+    def add(self, subject: str) -> None:
+        """In lower case, as the client tells it."""
+        if subject not in self._when:
+            log.error("NATS does not let %s use %s", self._service, subject, extra={"subject": subject})
+        if len(self._when) >= REMEMBERED:
+            self._when.clear()
+        self._when[subject] = monotonic()
+
+    def since(self, subject: str, started: float) -> bool:
+        return self._when.get(subject.lower(), 0) >= started
+
+
+class Outgoing:
+    def __init__(self, nc: Client, js: JetStreamContext, *, service: str, forbidden: Forbidden, metrics: Metrics) -> None:
+        self._nc = nc
+        self._js = js
+        self._service = service
+        self._forbidden = forbidden
+        self._metrics = metrics
+        self._counters: dict[str, tuple[Any, Any]] = {}
+
+    async def store(self, subject: str, payload: bytes, headers: Mapping[str, str], *, within_s: float, stream: str = "") -> int:
+        """The one place that retries a publish; returns its sequence. `stream` is asked what became of a fenced one."""
+        ok, failed = self._counted(headers[SCHEMA_HEADER].partition("/")[0])
+        try:
+            sequence = await self._store(subject, payload, headers, monotonic() + within_s, stream)
+        except (Transient, Rejected):
+            failed.inc()
+            raise
+        ok.inc()
+        return sequence
+
+    async def _store(self, subject: str, payload: bytes, headers: Mapping[str, str], deadline: float, stream: str) -> int:
+        lost = False
+        while True:
+            started = monotonic()
+            try:
+                return await self._attempt(subject, payload, headers, deadline)
+            except NATS_FAILURE as error:
+                failure = self._failure(subject, len(payload), error, since=started)
+                if isinstance(failure, Overtaken) and lost and stream:
+                    return await self._ours(stream, headers, failure)
+                if isinstance(failure, Rejected) or monotonic() + PAUSE_S >= deadline:
+                    raise (_doubtful(failure) if lost else failure) from error
+                lost = lost or _may_be_stored(error)
+            await asyncio.sleep(PAUSE_S)
+
+    async def _attempt(self, subject: str, payload: bytes, headers: Mapping[str, str], deadline: float) -> int:
+        if not self._nc.is_connected:  # Buffered, it would land after its caller gave up.
+            raise OutboundBufferLimitError
+        within_s = max(min(ATTEMPT_S, deadline - monotonic()), PAUSE_S)
+        async with asyncio.timeout(within_s + PAUSE_S):  # The client's own begins when the bytes are on their way.
+            ack = await self._js.publish(subject, payload, headers=dict(headers), timeout=within_s)
+        return ack.seq
+
+    async def _ours(self, stream: str, headers: Mapping[str, str], failure: Overtaken) -> int:
+        """The server looks at a fence before it looks for repeats: an attempt may be refused because the one before, whose answer
+        was lost, was stored. What stands there now is known by its id."""
+        try:
+            last = await self._js.get_last_msg(stream, headers[EXPECT_SUBJECT_HEADER])  # From the leader, never a direct get.
+        except NotFoundError:
+            raise failure from None
+        except NATS_FAILURE as error:
+            raise _doubtful(Transient(f"{failure}; cannot read it back: {explain(error)}")) from error
+        if (last.headers or {}).get(ID_HEADER) != headers[ID_HEADER]:
+            raise failure
+        return last.seq or 0
+
+    def _failure(self, subject: str, size: int, error: BaseException, *, since: float) -> Transient | Rejected:
+        if self._forbidden.since(subject, since):
+            return Rejected(f"{subject}: NATS does not let {self._service} publish there: see who owns the channel")
+        match error:
+            case MaxPayloadError():
+                return Rejected(f"{subject}: a message of {size} bytes, the server takes {self._nc.max_payload}")
+            case NoStreamResponseError():
+                return Transient(f"no stream takes {subject}: run `jurymast streams apply`, or is JetStream down?")
+            case OutboundBufferLimitError():
+                return Transient(f"{subject}: not connected to NATS")
+            case APIError():
+                return _refused(subject, error)
+            case TimeoutError():
+                return Transient(f"{subject}: no acknowledgement in time; it may or may not be stored")
+            case _:
+                return Transient(f"{subject}: {explain(error)}")
+
+    def _counted(self, channel: str) -> tuple[Any, Any]:
+        if (counters := self._counters.get(channel)) is None:
+            published = self._metrics.published
+            counters = self._counters[channel] = published.labels(channel, "ok"), published.labels(channel, "failed")
+        return counters
+
+
+def _refused(subject: str, error: APIError) -> Transient | Rejected:
+    why = f"{error.description} (error {error.err_code})"
+    if error.err_code == WRONG_LAST_SEQUENCE:
+        return Overtaken(f"{subject}: another message was stored before: {why}")
+    if error.code == BAD_REQUEST and error.err_code != WRITE_IN_FLIGHT:
+        return Rejected(f"{subject}: refused by the stream: {why}")
+    return Transient(f"{subject}: JetStream cannot store now: {why}")
+
+
+def _may_be_stored(error: BaseException) -> bool:
+    """Whether this failure leaves it open. A server error does: in a cluster it may come from one that just lost the lead."""
+    match error:
+        case NoStreamResponseError() | OutboundBufferLimitError() | MaxPayloadError():
+            return False
+        case APIError(code=int() as code):
+            return code >= SERVER_ERROR
+        case _:
+            return True
+
+
+def _doubtful(failure: Transient | Rejected) -> Transient | Rejected:
+    """The last failure is not the whole story."""
+    return type(failure)(f"{failure}; an earlier attempt may have been stored, its answer was lost")
