@@ -6,7 +6,8 @@ only bind to what is here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
@@ -15,11 +16,13 @@ from typing import Any, Literal
 from jurymast.errors import Misconfigured
 from jurymast.messages import dead, health, lease, service
 from jurymast.messages.channel import AnyChannel
-from jurymast.subjects import covers, overlap
+from jurymast.subjects import covers, overlap, valid_pattern
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 HOUR_S, DAY_S = 3_600, 86_400
 UNLIMITED = -1
+
+SHORTEST_S, LONGEST_S = 0.1, 100 * 365 * DAY_S
 
 MAX_MESSAGE_BYTES = 512 * KIB
 """Half of the server's 1 MiB, so that a dead letter can always carry the whole message it is about."""
@@ -29,6 +32,20 @@ STORED = "stored"
 there: whoever listens to the subject itself also hears what the stream then refuses."""
 
 Config = dict[str, Any]
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,200}")
+
+# Beyond these a server refuses a value, or puts another one in its place and would differ from the table for ever.
+_STREAM_BOUNDS = {
+    "max_bytes": (1, 2**63 - 1),
+    "replicas": (1, 5),
+    "max_age_s": (SHORTEST_S, LONGEST_S),
+    "max_messages_per_subject": (1, 2**63 - 1),
+    "max_message_bytes": (1, 2**31 - 1),
+    "dedupe_window_s": (SHORTEST_S, LONGEST_S),
+}
+_CONSUMER_BOUNDS = {"ack_wait_s": (SHORTEST_S, LONGEST_S), "max_ack_pending": (1, 2**63 - 1)}
+_NO_LIMIT = {"max_age_s": 0, "max_messages_per_subject": UNLIMITED}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +92,7 @@ class Stream:
     subjects: tuple[str, ...]
     summary: str
     max_bytes: int
-    retention: Literal["limits", "workqueue", "interest"] = "limits"
+    retention: Literal["limits", "workqueue"] = "limits"
     storage: Literal["file", "memory"] = "file"
     replicas: int = 3
     max_age_s: float = 0
@@ -226,7 +243,7 @@ class Table:
 
 
 def _mistakes(streams: Sequence[Stream]) -> Iterator[str]:
-    """What a server would refuse halfway through, or what could never work."""
+    """What a server would refuse halfway through or make otherwise, or what could never work."""
     consumers = [consumer for stream in streams for consumer in stream.consumers]
     yield from _repeated("stream names are unique", [stream.name for stream in streams])
     yield from _repeated("consumer names are unique over all streams", [consumer.name for consumer in consumers])
@@ -234,16 +251,45 @@ def _mistakes(streams: Sequence[Stream]) -> Iterator[str]:
         if overlap(one[1], two[1]):
             yield f"{one[0]} and {two[0]} both take subjects of {one[1]} and {two[1]}"
     for stream in streams:
-        if any(overlap(subject, f"{STORED}.>") for subject in stream.subjects):
-            yield f"{stream.name}: what others have stored cannot be stored again ({STORED}.>)"
+        yield from _out_of_bounds(stream, _STREAM_BOUNDS)
+        yield from _contradictions(stream)
         for consumer in stream.consumers:
             if outside := [s for s in consumer.subjects if not stream.takes(s)]:
                 yield f"{consumer.name}: {stream.name} does not take {', '.join(outside)}"
     for consumer in consumers:
+        yield from _out_of_bounds(consumer, _CONSUMER_BOUNDS)
         if any(overlap(one, two) for one, two in combinations(consumer.subjects, 2)):
             yield f"{consumer.name}: its subjects overlap"
         if not consumer.backoff_s:
             yield f"{consumer.name}: backoff_s is empty"
+
+
+def _out_of_bounds(thing: Stream | Consumer, bounds: Mapping[str, tuple[float, float]]) -> Iterator[str]:
+    if not _NAME.fullmatch(thing.name):
+        yield f"{thing.name!r} is no name: up to 200 letters, digits, - and _"
+    if not thing.subjects:
+        yield f"{thing.name}: it has no subjects"
+    if wrong := [subject for subject in thing.subjects if not valid_pattern(subject)]:
+        yield f"{thing.name}: no subjects are {', '.join(map(repr, wrong))}"
+    for field, (least, most) in bounds.items():
+        value = getattr(thing, field)
+        if value != _NO_LIMIT.get(field) and not least <= value <= most:
+            yield f"{thing.name}: {field} is {value}, and has to be from {least} to {most}"
+
+
+def _contradictions(stream: Stream) -> Iterator[str]:
+    if any(overlap(subject, f"{STORED}.>") for subject in stream.subjects):
+        yield f"{stream.name}: what others have stored cannot be stored again ({STORED}.>)"
+    if stream.discard_new_per_subject and (stream.discard != "new" or stream.max_messages_per_subject == UNLIMITED):
+        yield f"{stream.name}: discard_new_per_subject needs discard 'new' and max_messages_per_subject"
+    if stream.allow_rollup and stream.deny_purge:
+        yield f"{stream.name}: a roll-up purges, which deny_purge forbids"
+    if stream.retention == "workqueue":
+        if late := [consumer.name for consumer in stream.consumers if consumer.deliver == "new"]:
+            yield f"{stream.name}: a work queue has nothing that came before a consumer: {', '.join(late)} must deliver all"
+        for one, two in combinations(stream.consumers, 2):
+            if any(overlap(a, b) for a in one.subjects for b in two.subjects):
+                yield f"{stream.name}: {one.name} and {two.name} take the same subjects of a work queue"
 
 
 def _repeated(rule: str, names: list[str]) -> Iterator[str]:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import strategies as st
 from nats.aio.client import Client
 
 from jurymast.drift import differences, unknown
 from jurymast.errors import Misconfigured
 from jurymast.provision import provision, read
-from jurymast.streams import MIB, TABLE, Bucket, ObjectStore, Stream, Table
+from jurymast.streams import LONGEST_S, MIB, SHORTEST_S, TABLE, UNLIMITED, Bucket, ObjectStore, Stream, Table
 from tests.echo.streams import ECHO, ECHO_TABLE
 from tests.servers import ROOT, NatsServer
+from tests.unit.tables import consumer, stream
 
 OTHERS = tuple(stream for stream in ECHO_TABLE.streams if stream.name != "ECHO")
 
@@ -142,6 +146,64 @@ async def _foreign(nc: Client) -> None:
     js = nc.jetstream()
     await js.add_stream(name="FOREIGN", subjects=["foreign.>"])
     await js.pull_subscribe("echo.measured", durable="foreign", stream="ECHO")
+
+
+# -- whatever the table lets pass --------------------------------------------------------------------------------------
+
+# Values on both sides of what a server takes as it is.
+SECONDS = st.sampled_from([0, 1e-10, SHORTEST_S, 0.3, 1, 60, 3_600, LONGEST_S])
+SWITCHES = [f.name for f in fields(Stream) if f.type == "bool"]
+CONSUMERS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {"name": st.sampled_from(["taker", "other", "A_b-1"])},
+    optional={
+        "subjects": st.sampled_from([("a.b",), ("a.>",), ("a.b", "a.c"), ("a.*",)]),
+        "summary": st.sampled_from(["", "Zoë\n"]),
+        "deliver": st.sampled_from(["all", "new"]),
+        "ack_wait_s": SECONDS,
+        "max_ack_pending": st.sampled_from([-2, 0, 1, 2_000, 2**63 - 1]),
+    },
+)
+STREAMS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {"consumers": st.lists(CONSUMERS.map(lambda more: consumer(**more)), max_size=2).map(tuple)},
+    optional={
+        "subjects": st.sampled_from([("a.>",), ("a.b", "a.c"), ("*", "a.>"), ("a.*",)]),
+        "summary": st.sampled_from(["", "Zoë\n"]),
+        "max_bytes": st.sampled_from([-2, 1, MIB]),
+        "retention": st.sampled_from(["limits", "workqueue"]),
+        "storage": st.sampled_from(["file", "memory"]),
+        "replicas": st.integers(0, 5),
+        "max_age_s": SECONDS,
+        "max_messages_per_subject": st.sampled_from([-2, UNLIMITED, 1, 2**63 - 1]),
+        "max_message_bytes": st.sampled_from([-2, 1, 2**31 - 1, 2**31]),
+        "discard": st.sampled_from(["old", "new"]),
+        "dedupe_window_s": SECONDS,
+        **{switch: st.booleans() for switch in SWITCHES},
+    },
+)
+
+
+@settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much]
+)
+@given(STREAMS)
+async def test_whatever_the_table_lets_pass_a_server_then_holds(server: NatsServer, more: dict[str, Any]) -> None:
+    try:
+        table = Table((stream(**more),))
+    except ValueError:
+        reject()
+    async with server.client() as nc:
+        await provision(nc, table, replicas=1)
+        assert differences(table, await read(nc, table), 1) == []
+        await nc.jetstream().delete_stream("A")
+
+
+@pytest.mark.parametrize(("history", "ttl_s"), [(1, 0), (64, 0.1), (5, 3_600)])
+async def test_a_server_holds_buckets_and_object_stores_as_they_are(server: NatsServer, history: int, ttl_s: float) -> None:
+    bucket = Bucket(name="b", summary="b", max_bytes=MIB, history=history, ttl_s=ttl_s)
+    table = Table((), (bucket,), (ObjectStore(name="o", summary="o", max_bytes=MIB, ttl_s=ttl_s),))
+    async with server.client() as nc:
+        await provision(nc, table, replicas=1)
+        assert differences(table, await read(nc, table), 1) == []
 
 
 # -- the command -------------------------------------------------------------------------------------------------------

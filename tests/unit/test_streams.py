@@ -7,7 +7,7 @@ import pytest
 from jurymast.errors import Misconfigured
 from jurymast.messages import catalog, dead
 from jurymast.messages.channel import Channel
-from jurymast.streams import MIB, TABLE, Bucket, ObjectStore, Stream, Table
+from jurymast.streams import MIB, TABLE, UNLIMITED, Bucket, ObjectStore, Stream, Table
 from jurymast.subjects import covers, overlap
 from tests.echo import messages as echo
 from tests.echo.streams import ECHO_TABLE
@@ -29,6 +29,31 @@ from tests.unit.tables import consumer, stream
         ([stream(consumers=(consumer("x", "a.b", "b.c", "b.d"),))], r"x: A does not take b\.c, b\.d"),
         ([stream(consumers=(consumer("x", "a.b", "a.*"),))], "x: its subjects overlap"),
         ([stream(consumers=(consumer(backoff_s=()),))], "taker: backoff_s is empty"),
+        ([stream("A.B")], "'A.B' is no name"),
+        ([stream(consumers=(consumer("a b"),))], "'a b' is no name"),
+        ([stream(subjects=())], "A: it has no subjects"),
+        ([stream(consumers=(consumer(subjects=()),))], "taker: it has no subjects"),
+        ([stream("A", "a..b", ">.a")], r"A: no subjects are 'a\.\.b', '>\.a'"),
+        ([stream(max_bytes=0)], r"A: max_bytes is 0, and has to be from 1 to"),
+        ([stream(max_bytes=UNLIMITED)], r"A: max_bytes is -1, and has to be from 1 to"),
+        ([stream(replicas=0)], r"A: replicas is 0, and has to be from 1 to 5"),
+        ([stream(replicas=6)], r"A: replicas is 6, and has to be from 1 to 5"),
+        ([stream(max_age_s=0.05)], r"A: max_age_s is 0\.05, and has to be from 0\.1 to"),
+        ([stream(max_age_s=1e10)], r"A: max_age_s is 10000000000\.0, and has"),
+        ([stream(max_messages_per_subject=0)], r"A: max_messages_per_subject is 0, and has"),
+        ([stream(max_message_bytes=2**31)], r"A: max_message_bytes is 2147483648, and has"),
+        ([stream(dedupe_window_s=0)], r"A: dedupe_window_s is 0, and has to be from 0\.1 to"),
+        ([stream(dedupe_window_s=float("nan"))], r"A: dedupe_window_s is nan, and has"),
+        ([stream(consumers=(consumer(ack_wait_s=0),))], r"taker: ack_wait_s is 0, and has to be from 0\.1 to"),
+        ([stream(consumers=(consumer(max_ack_pending=0),))], r"taker: max_ack_pending is 0, and has to be from 1 to"),
+        ([stream(discard_new_per_subject=True, discard="new")], "A: discard_new_per_subject needs"),
+        ([stream(discard_new_per_subject=True, max_messages_per_subject=1)], "A: discard_new_per_subject needs"),
+        ([stream(allow_rollup=True, deny_purge=True)], "A: a roll-up purges"),
+        ([stream(retention="workqueue", consumers=(consumer(deliver="new"),))], "taker must deliver all"),
+        (
+            [stream(retention="workqueue", consumers=(consumer("x", "a.*"), consumer("y", "a.b")))],
+            "A: x and y take the same subjects of a work queue",
+        ),
         ([stream("KV_hot", "x")], "stream names are unique: KV_hot"),
         ([stream("B", "$KV.>")], r"B and KV_hot both take subjects of \$KV\.> and \$KV\.hot\.>"),
     ],
