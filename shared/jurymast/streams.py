@@ -146,11 +146,18 @@ class Bucket:
     """A key-value bucket: the stream that NATS clients expect to find under this name."""
 
     name: str
+    owner: str | tuple[str, ...] = ()
+    """The service that writes into it, or several; `readers` only read."""
+    readers: tuple[str, ...] = ()
     summary: str
     max_bytes: int
     history: int = 1
     ttl_s: float = 0
     replicas: int = 3
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        return (self.owner,) if isinstance(self.owner, str) else self.owner
 
     def stream(self) -> Stream:
         return Stream(
@@ -173,10 +180,17 @@ class ObjectStore:
     """An object store: chunks and their metadata, as NATS clients lay them out."""
 
     name: str
+    owner: str | tuple[str, ...] = ()
+    """The service that writes into it, or several; `readers` only read."""
+    readers: tuple[str, ...] = ()
     summary: str
     max_bytes: int
     ttl_s: float = 0
     replicas: int = 3
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        return (self.owner,) if isinstance(self.owner, str) else self.owner
 
     def stream(self) -> Stream:
         return Stream(
@@ -208,8 +222,12 @@ class Table:
         return replace(self, streams=self.streams + streams)
 
     @property
+    def stores(self) -> tuple[Bucket | ObjectStore, ...]:
+        return (*self.buckets, *self.object_stores)
+
+    @property
     def all_streams(self) -> tuple[Stream, ...]:
-        return self.streams + tuple(b.stream() for b in self.buckets) + tuple(o.stream() for o in self.object_stores)
+        return self.streams + tuple(store.stream() for store in self.stores)
 
     @cached_property
     def compiled(self) -> tuple[Stream, ...]:
