@@ -9,7 +9,7 @@ from typing import Any
 
 from jurymast.errors import Misconfigured
 from jurymast.messages.channel import OPERATOR
-from jurymast.permissions import EXTERNAL, PROVISIONER, Access, stored
+from jurymast.permissions import EXTERNAL, PROVISIONER, Access, service_of, stored
 
 MESH = "MESH"
 """The account that holds JetStream. The others are called like their role."""
@@ -68,7 +68,7 @@ accounts {_block(accounts(access, public_keys))}
 def accounts(access: Access, public_keys: Mapping[str, str]) -> Node:
     """Nobody logs in to SYS. The operator is in the account of the streams; all others are in one of their own, from which single
     subjects lead to it and back."""
-    services = {service: _service(access, service, public_keys) for service in access.services}
+    services = {login: _service(access, login, public_keys) for login in access.logins}
     provisioner = _account(access, PROVISIONER, public_keys) | {
         "imports": [_import(MESH, subject) for subject in access.permissions(PROVISIONER).publish]
     }
@@ -86,11 +86,11 @@ def accounts(access: Access, public_keys: Mapping[str, str]) -> Node:
     return {"SYS": {}, MESH: mesh, **services, PROVISIONER: provisioner, EXTERNAL: external}
 
 
-def _service(access: Access, service: str, public_keys: Mapping[str, str]) -> Node:
-    requests = [_import(MESH, subject) for subject in sorted(set(access.requested(service)))]
-    return _account(access, service, public_keys) | {
-        "exports": list(_answers(access, service)),
-        "imports": [*requests, *_questions(access, service)],
+def _service(access: Access, login: str, public_keys: Mapping[str, str]) -> Node:
+    requests = [_import(MESH, subject) for subject in sorted(set(access.requested(login)))]
+    return _account(access, login, public_keys) | {
+        "exports": list(_answers(access, login)),
+        "imports": [*requests, *_questions(access, login)],
     }
 
 
@@ -107,10 +107,10 @@ def _account(access: Access, role: str, public_keys: Mapping[str, str], *more_co
 def _mesh_exports(access: Access) -> Iterator[Node]:
     """What each account may ask of the streams."""
     importers: dict[str, list[str]] = {subject: [PROVISIONER] for subject in access.permissions(PROVISIONER).publish}
-    for service in access.services:
-        for subject in access.requested(service):
-            importers.setdefault(subject, []).append(service)
-    pulled = {subject for service in access.services for subject in access.pulled(service)}
+    for login in access.logins:
+        for subject in access.requested(login):
+            importers.setdefault(subject, []).append(login)
+    pulled = {subject for login in access.logins for subject in access.pulled(login)}
     for subject, names in sorted(importers.items()):
         yield _export(subject, sorted(set(names)), many=subject in pulled)
 
@@ -120,18 +120,20 @@ def _public_exports(access: Access) -> Iterator[Node]:
         yield {"stream": stored(channel.wildcard), "accounts": [EXTERNAL]}
 
 
-def _answers(access: Access, service: str) -> Iterator[Node]:
+def _answers(access: Access, login: str) -> Iterator[Node]:
     """The questions that others may ask this service. Each of its replicas may answer."""
     for query in access.queries:
-        askers = [MESH if asker == OPERATOR else asker for asker in query.askers if asker != service]
-        if askers and service in access.answerers(query):
+        logins = [[MESH] if asker == OPERATOR else access.logins_of(asker) for asker in query.askers]
+        askers = [asker for each in logins for asker in each if asker != login]
+        if askers and query.name in access.answered(login):
             yield _export(query.name, askers, many=True)
 
 
 def _questions(access: Access, role: str) -> Iterator[Node]:
     for query in access.queries:
-        if role in query.askers:
-            yield from (_import(service, query.name) for service in access.answerers(query) if service != role)
+        if service_of(role) in query.askers:
+            logins = (login for service in access.answerers(query) for login in access.logins_of(service))
+            yield from (_import(login, query.name) for login in logins if login != role)
 
 
 def _export(subject: str, accounts: list[str], *, many: bool) -> Node:

@@ -2,7 +2,8 @@
 
 Permissions alone would not hold: nobody checks the reply subject of a request, and the server publishes its answer there in its
 own name. Whoever may ask JetStream anything could have it write to any subject of the same account. So each service also has an
-account of its own, and what it may ask of the mesh crosses over one subject at a time, with the reply translated.
+account of its own, and what it may ask of the mesh crosses over one subject at a time, with the reply translated. Observers are
+one service and do not trust each other, so each of them is a role: in one account all would hear and forge each other's answers.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from jurymast.errors import Misconfigured
 from jurymast.messages.channel import EACH_SERVICE, OPERATOR, AnyChannel, Query
+from jurymast.messages.health import MONITOR
 from jurymast.messages.lease import LeaseHeld
 from jurymast.streams import DEAD, REPLAYS, STORED, Stream, Table, replay_consumer
 
@@ -29,10 +31,23 @@ ANSWERS = "_R_.>"
 
 API = "$JS.API"
 
+OBSERVER = "observer"
+"""The key of subjects on which an observer publishes under its own address, and under no other."""
+
 
 def inbox(role: str) -> str:
-    """The prefix of the subjects on which this role gets its answers. Commands do not know as whom they were logged in."""
-    return "_INBOX" if role in (OPERATOR, PROVISIONER) else f"_INBOX_{role}"
+    """The prefix of the subjects on which this role gets its answers. Commands do not know as whom they were logged in, nor do
+    services whether they are one of several."""
+    return "_INBOX" if role in (OPERATOR, PROVISIONER) else f"_INBOX_{service_of(role)}"
+
+
+def observer_role(address: str) -> str:
+    return f"{MONITOR}-{address}"
+
+
+def service_of(role: str) -> str:
+    """The service that comes in as this role."""
+    return MONITOR if role.startswith(observer_role("0x")) else role
 
 
 @dataclass(frozen=True)
@@ -52,6 +67,8 @@ class Access:
     queries: tuple[Query[Any, Any], ...]
     more_services: tuple[str, ...] = ()
     """Services that neither own nor consume anything of their own yet."""
+    observers: tuple[str, ...] = ()
+    """Addresses. The first is that of the `health-monitor` itself, each other one has a role of its own."""
 
     def __post_init__(self) -> None:
         if clash := sorted({OPERATOR, PROVISIONER, EXTERNAL} & set(self.services)):
@@ -67,12 +84,25 @@ class Access:
             (consumer.service for stream in self.table.streams for consumer in stream.consumers),
             *(channel.owners for channel in self.channels),
             *((*query.askers, *query.answerers) for query in self.queries),
+            *((*store.owners, *store.readers) for store in self.table.stores),
         )
         return tuple(sorted(set(named) - {EACH_SERVICE, OPERATOR}))
 
     @property
     def roles(self) -> tuple[str, ...]:
-        return (*self.services, OPERATOR, PROVISIONER, EXTERNAL)
+        return (*self.logins, OPERATOR, PROVISIONER, EXTERNAL)
+
+    @property
+    def logins(self) -> tuple[str, ...]:
+        """The roles of services."""
+        return tuple(login for service in self.services for login in self.logins_of(service))
+
+    def logins_of(self, service: str) -> tuple[str, ...]:
+        return (service, *(map(observer_role, self.observers[1:]) if service == MONITOR else ()))
+
+    def observer(self, role: str) -> str:
+        """The address under which it publishes observations; empty if under none."""
+        return dict(zip(self.logins_of(MONITOR), self.observers, strict=False)).get(role, "")
 
     @property
     def public(self) -> tuple[AnyChannel, ...]:
@@ -87,7 +117,7 @@ class Access:
                 return Permissions(_sorted(self._administration()), (inboxes,))
             case "external":
                 return Permissions((), _sorted(channel.wildcard for channel in self.public))
-        if role not in self.services:
+        if role not in self.logins:
             raise Misconfigured(f"there is no role {role}: there are {', '.join(self.roles)}")
         answered = self.answered(role)
         publish = _sorted(self.requested(role), self.asked(role), [ANSWERS] if answered else [])
@@ -97,16 +127,21 @@ class Access:
 
     def owned(self, role: str) -> Iterator[str]:
         """The subjects on which it publishes."""
+        service, address = service_of(role), self.observer(role)
         for channel in self.channels:
-            if role in channel.owners:
+            if service in channel.owners and OBSERVER in channel.keys:
+                yield from [channel.wildcard_with(observer=address)] if address else []
+            elif service in channel.owners:
                 yield channel.wildcard
-            elif EACH_SERVICE in channel.owners and role in self.services:
-                yield channel.wildcard_with(service=role)
+            elif EACH_SERVICE in channel.owners and service in self.services:
+                yield channel.wildcard_with(service=service)
 
-    def requested(self, service: str) -> Iterator[str]:
+    def requested(self, role: str) -> Iterator[str]:
         """All that it sends to JetStream."""
+        service = service_of(role)
         yield f"{API}.INFO"
-        yield from self.owned(service)
+        yield from self.owned(role)
+        yield from self._kept(service)
         for stream, consumer in self.table.consumers_of(service):
             yield f"{API}.CONSUMER.INFO.{stream.name}.{consumer.name}"
             yield pull(stream.name, consumer.name)
@@ -115,18 +150,31 @@ class Access:
             yield f"{API}.STREAM.INFO.{stream.name}"
             yield f"{API}.STREAM.MSG.GET.{stream.name}"
 
-    def pulled(self, service: str) -> set[str]:
+    def pulled(self, role: str) -> set[str]:
         """Those of its requests that have many answers."""
-        return {pull(stream.name, consumer.name) for stream, consumer in self.table.consumers_of(service)}
+        return {pull(stream.name, consumer.name) for stream, consumer in self.table.consumers_of(service_of(role))}
 
     def asked(self, role: str) -> Iterator[str]:
-        return (query.name for query in self.queries if role in query.askers)
+        return (query.name for query in self.queries if service_of(role) in query.askers)
 
-    def answered(self, service: str) -> tuple[str, ...]:
-        return tuple(query.name for query in self.queries if service in self.answerers(query))
+    def answered(self, role: str) -> tuple[str, ...]:
+        return tuple(query.name for query in self.queries if service_of(role) in self.answerers(query))
 
     def answerers(self, query: Query[Any, Any]) -> tuple[str, ...]:
         return self.services if EACH_SERVICE in query.answerers else query.answerers
+
+    def _kept(self, service: str) -> Iterator[str]:
+        """Of buckets and object stores. Keys are watched and objects fetched by consumers, which services do not create: they ask
+        for one value or chunk after the other."""
+        for store in self.table.stores:
+            stream = store.stream()
+            if service in store.owners:
+                yield from stream.subjects
+            if service in (*store.owners, *store.readers):
+                yield f"{API}.STREAM.INFO.{stream.name}"
+                yield f"{API}.STREAM.MSG.GET.{stream.name}"
+                yield f"{API}.DIRECT.GET.{stream.name}"
+                yield f"{API}.DIRECT.GET.{stream.name}.>"
 
     def _read(self, service: str) -> set[Stream]:
         """Streams of which it reads single messages: those it consumes, those of its own subjects, and where its leases are."""

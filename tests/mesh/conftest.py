@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from jurymast.bus import Bus
+from tests.echo.messages import ASKER
 from tests.echo.streams import ECHO_TABLE
+from tests.mesh.locked import ACCESS, bus_of
 from tests.servers import NatsServer, Service, running_bus
 
 
@@ -42,3 +44,39 @@ def start_echo(server: NatsServer, tmp_path: Path) -> Iterator[Callable[..., Ser
     yield start
     for service in started:
         service.process.end()
+
+
+# -- locked down -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def locked(tmp_path: Path) -> AsyncIterator[NatsServer]:
+    """A server with the configuration of a deployment, and the echo table in it."""
+    server = NatsServer(tmp_path / "nats", access=ACCESS)
+    try:
+        await server.start()
+        await server.provision(ECHO_TABLE)
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Starts the echo service as one of a locked-down server's roles."""
+    started: list[Service] = []
+
+    def start_echo(server: NatsServer, role: str = "echo", **settings: str) -> Service:
+        environment = {"JURYMAST_DATABASE": str(tmp_path / "echo.db"), **server.settings(role), **settings}
+        started.append(Service("tests.echo", server.url, tmp_path, **environment))
+        return started[-1]
+
+    yield start_echo
+    for service in started:
+        service.process.end()
+
+
+@pytest.fixture
+async def asker(locked: NatsServer) -> AsyncIterator[Bus]:
+    async with bus_of(locked, ASKER) as bus:
+        yield bus

@@ -25,6 +25,7 @@ from jurymast.messages.health import (
     CERTIFIED,
     CHAIN_CHANGED,
     LAST_CERTIFICATE,
+    MONITOR,
     SNAPSHOT,
     Certificate,
     ChainChanged,
@@ -37,7 +38,7 @@ from jurymast.messages.health import (
     Snapshot,
     SnapshotAsked,
 )
-from jurymast.permissions import Access
+from jurymast.permissions import Access, observer_role
 from jurymast.service import EXIT_MISCONFIGURED
 from jurymast.streams import TABLE
 from jurymast.telemetry import Tracer
@@ -53,6 +54,7 @@ from tests.watching import ADDRESSES, KEYS, NOW_MS, operators_of, still
 WINDOW_S, INTERVAL_S, TIMEOUT_S = 3.0, 0.5, 0.5
 SLOT_MS = 100
 SECRET_KEYS = [bytes(31) + bytes([number]) for number in range(1, 8)]
+ROLES = (MONITOR, *map(observer_role, ADDRESSES[1:]))
 APPLICATION = "0x" + "a5" * 32
 
 
@@ -103,7 +105,7 @@ class Monitors:
             settings["JURYMAST_CHAINS_FILE"] = str(path)
         if observer is not None:
             settings["JURYMAST_OBSERVER_KEY"] = SECRET_KEYS[observer].hex()
-        login = self._server.settings("health-monitor")
+        login = self._server.settings(ROLES[observer or 0])
         service = Service("jurymast.health_monitor", self._server.url, self._directory, **login, **settings)
         self.started.append(service)
         return service
@@ -155,7 +157,7 @@ class Monitors:
 
 @pytest.fixture
 async def nats_server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    access = Access(TABLE, tuple(catalog.channels()), tuple(catalog.queries()))
+    access = Access(TABLE, tuple(catalog.channels()), tuple(catalog.queries()), observers=ADDRESSES)
     server = NatsServer(tmp_path / "nats", access=access)
     try:
         await server.start()

@@ -12,15 +12,18 @@ import pytest
 from jurymast.errors import Misconfigured
 from jurymast.messages import catalog
 from jurymast.messages.channel import EACH_SERVICE, OPERATOR, AnyChannel, Channel, Message
+from jurymast.messages.health import MONITOR
 from jurymast.nats_conf import MESH, Server, Tls, accounts, nats_conf
-from jurymast.permissions import EXTERNAL, PROVISIONER, Access
-from jurymast.streams import SERVICES, TABLE, Stream, Table
+from jurymast.permissions import EXTERNAL, OBSERVER, PROVISIONER, Access, inbox, observer_role, service_of
+from jurymast.streams import MIB, SERVICES, TABLE, Bucket, ObjectStore, Stream, Table
 from jurymast.subjects import covers
 from tests.echo.access import ECHO_ACCESS
 from tests.echo.messages import ASKER
 from tests.echo.streams import ECHO_TABLE
+from tests.watching import ADDRESSES
 
-ACCESS = replace(ECHO_ACCESS, more_services=("mirror",))
+ACCESS = replace(ECHO_ACCESS, more_services=("mirror",), observers=ADDRESSES[:2])
+MONITOR_1 = observer_role(ADDRESSES[1])
 KEYS = {role: f"U{role}" for role in ACCESS.roles}
 SERVER = Server(listen="127.0.0.1:1", monitor="127.0.0.1:2", websocket="127.0.0.1:3", store="/data/nats")
 
@@ -34,7 +37,7 @@ def may_subscribe(role: str, subject: str) -> bool:
 
 
 def owned_by(channel: AnyChannel, role: str) -> bool:
-    return role in channel.owners or (EACH_SERVICE in channel.owners and role in ACCESS.services)
+    return service_of(role) in channel.owners or (EACH_SERVICE in channel.owners and role in ACCESS.logins)
 
 
 # -- roles -------------------------------------------------------------------------------------------------------------
@@ -42,7 +45,7 @@ def owned_by(channel: AnyChannel, role: str) -> bool:
 
 def test_services_are_those_that_own_consume_ask_or_answer_something_and_those_that_run() -> None:
     assert {ASKER, "echo", "mirror"} <= set(ACCESS.services)
-    assert set(ACCESS.roles) - set(ACCESS.services) == {OPERATOR, PROVISIONER, EXTERNAL}
+    assert set(ACCESS.roles) - set(ACCESS.logins) == {OPERATOR, PROVISIONER, EXTERNAL}
 
 
 def test_a_service_cannot_take_the_name_of_another_role() -> None:
@@ -61,12 +64,36 @@ def test_an_unknown_role_is_named() -> None:
 @pytest.mark.parametrize("channel", ACCESS.channels, ids=lambda channel: channel.name)
 @pytest.mark.parametrize("role", ACCESS.roles)
 def test_a_role_publishes_what_it_owns_and_nothing_else(role: str, channel: AnyChannel) -> None:
-    mine, anothers = channel.wildcard_with(service=role), channel.wildcard_with(service="mirror2")
+    address = dict(zip((MONITOR, MONITOR_1), ADDRESSES, strict=False)).get(role, "")
+    mine = channel.wildcard_with(service=service_of(role), observer=address)
+    anothers = channel.wildcard_with(service="mirror2", observer=ADDRESSES[2])
     assert may_publish(role, mine) == owned_by(channel, role)
-    assert may_publish(role, anothers) == (role in channel.owners)
+    assert may_publish(role, anothers) == (service_of(role) in channel.owners and OBSERVER not in channel.keys)
 
 
-@pytest.mark.parametrize("role", [*ACCESS.services, EXTERNAL])
+def test_an_observer_publishes_observations_under_its_own_address_only() -> None:
+    subjects = [f"health.observed.x.{address}" for address in ADDRESSES[:3]]
+    for role, mine in ((MONITOR, 0), (MONITOR_1, 1)):
+        assert [may_publish(role, subject) for subject in subjects] == [number == mine for number in range(3)]
+        assert not may_publish(role, "health.observed.*.*")
+        assert may_publish(role, "health.certified.x.halt")
+
+
+def test_without_observers_nobody_publishes_observations() -> None:
+    access = replace(ACCESS, observers=())
+    assert access.logins == access.services
+    assert not [subject for role in access.roles for subject in access.permissions(role).publish if "observed" in subject]
+
+
+def test_observers_are_instances_of_one_service() -> None:
+    assert ACCESS.logins_of(MONITOR) == (MONITOR, MONITOR_1)
+    assert [service_of(role) for role in (MONITOR, MONITOR_1, "echo", OPERATOR)] == [MONITOR, MONITOR, "echo", OPERATOR]
+    assert inbox(MONITOR_1) == inbox(MONITOR) == "_INBOX_health-monitor"
+    one, two = ({p for p in ACCESS.permissions(role).publish if "observed" not in p} for role in (MONITOR, MONITOR_1))
+    assert one == two
+
+
+@pytest.mark.parametrize("role", [*ACCESS.logins, EXTERNAL])
 def test_no_service_and_nobody_outside_can_make_change_or_empty_anything(role: str) -> None:
     for call in ("STREAM.CREATE.X", "STREAM.UPDATE.ECHO", "STREAM.DELETE.ECHO", "STREAM.PURGE.ECHO", "STREAM.MSG.DELETE.ECHO"):
         assert not may_publish(role, f"$JS.API.{call}")
@@ -137,6 +164,46 @@ def test_a_stream_cannot_take_what_others_republish() -> None:
     assert SERVICES.config(1)["republish"] == {"src": ">", "dest": "stored.>"}
 
 
+# -- buckets and object stores -----------------------------------------------------------------------------------------
+
+STORES = replace(
+    ECHO_ACCESS,
+    table=replace(
+        ECHO_TABLE,
+        buckets=(Bucket(name="views", owner="echo", readers=(ASKER,), summary="b", max_bytes=MIB),),
+        object_stores=(ObjectStore(name="cuts", owner=("echo", "cutter"), readers=("keeper",), summary="o", max_bytes=MIB),),
+    ),
+)
+
+
+def touched(role: str, store: str) -> set[str]:
+    """What it may send that has to do with this store."""
+    return {subject for subject in STORES.permissions(role).publish if store in subject}
+
+
+def test_owners_write_and_read_a_store_readers_read_it_and_others_do_neither() -> None:
+    read = {"$JS.API.STREAM.INFO.KV_views", "$JS.API.STREAM.MSG.GET.KV_views", "$JS.API.DIRECT.GET.KV_views"}
+    read |= {"$JS.API.DIRECT.GET.KV_views.>"}
+    assert touched("echo", "views") == {"$KV.views.>", *read}
+    assert touched(ASKER, "views") == read
+    assert touched("cutter", "cuts") > {"$O.cuts.C.>", "$O.cuts.M.>"}
+    assert touched("echo", "cuts") == touched("cutter", "cuts")
+    assert touched("keeper", "cuts") == {subject for subject in touched("echo", "cuts") if subject.startswith("$JS.")}
+    assert not touched("keeper", "views") | touched(ASKER, "cuts") | touched(MONITOR, "views") | touched(EXTERNAL, "views")
+
+
+@pytest.mark.parametrize("role", STORES.logins)
+def test_no_service_makes_or_empties_a_store_or_consumes_from_it(role: str) -> None:
+    calls = ("CREATE", "UPDATE", "DELETE", "PURGE", "MSG.DELETE")
+    for name in ("KV_views", "OBJ_cuts"):
+        for subject in (*(f"STREAM.{call}.{name}" for call in calls), f"CONSUMER.CREATE.{name}", f"CONSUMER.CREATE.{name}.x"):
+            assert not any(covers(pattern, f"$JS.API.{subject}") for pattern in STORES.permissions(role).publish)
+
+
+def test_owners_and_readers_of_stores_are_services() -> None:
+    assert {"cutter", "keeper"} <= set(STORES.services)
+
+
 # -- the server's configuration ----------------------------------------------------------------------------------------
 
 
@@ -148,7 +215,8 @@ def _subjects(entries: list[dict[str, Any]], kind: str) -> Iterator[tuple[str, t
 
 def test_each_role_has_an_account_and_one_user() -> None:
     made = accounts(ACCESS, KEYS)
-    assert list(made) == ["SYS", MESH, *ACCESS.services, PROVISIONER, EXTERNAL]
+    assert list(made) == ["SYS", MESH, *ACCESS.logins, PROVISIONER, EXTERNAL]
+    assert MONITOR_1 in made
     assert made["SYS"] == {}
     for name, account in list(made.items())[1:]:
         (user,) = account["users"]
@@ -169,7 +237,7 @@ def test_what_an_account_imports_is_exported_to_it_by_name() -> None:
             assert entry["accounts"]
 
 
-@pytest.mark.parametrize("service", ACCESS.services)
+@pytest.mark.parametrize("service", ACCESS.logins)
 def test_a_service_may_send_exactly_what_crosses_over(service: str) -> None:
     imports = {entry["service"]["subject"] for entry in accounts(ACCESS, KEYS)[service]["imports"]}
     assert imports | {"_R_.>"} == set(ACCESS.permissions(service).publish)
@@ -178,7 +246,8 @@ def test_a_service_may_send_exactly_what_crosses_over(service: str) -> None:
 def test_questions_lead_to_all_who_answer_and_to_nobody_else() -> None:
     made = accounts(ACCESS, KEYS)
     asked = [e["service"] for e in made[MESH]["imports"]]
-    assert [e["account"] for e in asked if e["subject"] == "service.status"] == list(ACCESS.services)
+    assert [e["account"] for e in asked if e["subject"] == "service.status"] == list(ACCESS.logins)
+    assert [e["account"] for e in asked if e["subject"] == "health.snapshot"] == [MONITOR, MONITOR_1]
     assert [e["account"] for e in asked if e["subject"] == "echo.count"] == ["echo"]
     assert [e["service"] for e in made[ASKER]["imports"] if e["service"]["account"] == "echo"] == [
         {"account": "echo", "subject": "echo.count"}

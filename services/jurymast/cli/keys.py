@@ -1,16 +1,21 @@
-"""A directory of nkey seeds, one file per role: readable by their owner alone, never shown, never replaced by accident."""
+"""A directory of nkey seeds, one file per role, and the key of the observer that runs here: readable by their owner alone, never
+shown, never replaced by accident."""
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import nkeys  # type: ignore[import-untyped]  # It has no stubs.
 
 from jurymast.credentials import public_key
+from jurymast.crypto.address import checksummed, parse_address
+from jurymast.crypto.secp256k1 import KEY_BYTES, SigningKey
 from jurymast.errors import Misconfigured
+from jurymast.permissions import observer_role
 
 PRIVATE_DIRECTORY, PRIVATE_FILE = 0o700, 0o600
 ANYBODY_ELSE, STRANGERS = 0o077, 0o007
@@ -20,27 +25,43 @@ ANYBODY_ELSE, STRANGERS = 0o077, 0o007
 class KeyDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
+        self.observer_key = self.path / "observer.key"
 
     def file(self, role: str) -> Path:
         return self.path / f"{role}.seed"
 
     def make(self, roles: Sequence[str], *, force: bool = False) -> list[str]:
         """Make what is missing, or with `force` all anew; returns for which roles."""
-        try:
-            self.path.mkdir(PRIVATE_DIRECTORY, parents=True, exist_ok=True)
-            if self.path.stat().st_mode & ANYBODY_ELSE:
-                raise Misconfigured(f"{self.path} is open to others: chmod 700 it, or keep the keys elsewhere")
+        with self._private():
             wanted = [role for role in roles if force or not self.file(role).exists()]
             for role in wanted:
-                self._write(role)
-        except OSError as error:
-            raise Misconfigured(f"cannot keep keys in {self.path}: {error.strerror}") from None
+                self._write(self.file(role), nkeys.encode_seed(secrets.token_bytes(32), nkeys.PREFIX_BYTE_USER))
         return wanted
+
+    def observers(self, more: Iterable[str] = ()) -> tuple[str, ...]:
+        """The address of the observer that runs here, whose key is made if there is none; then those that have a seed here, and
+        more. The key is never made anew: its address stands in policies."""
+        with self._private():
+            if not self.observer_key.exists():
+                self._write(self.observer_key, secrets.token_hex(KEY_BYTES).encode())
+        prefix = observer_role("")
+        known = sorted(path.stem.removeprefix(prefix) for path in self.path.glob(f"{prefix}0x*.seed"))
+        return tuple(dict.fromkeys([self.observer(), *map(_checked, known), *map(_checked, more)]))
+
+    def observer(self) -> str:
+        try:
+            text = self.observer_key.read_text(encoding="ascii").strip()
+            address = SigningKey(bytes.fromhex(text.removeprefix("0x"))).address
+        except OSError as error:
+            raise Misconfigured(f"cannot read the key {self.observer_key}: {error.strerror}") from None
+        except ValueError:  # Its text could hold part of the key.
+            raise Misconfigured(f"{self.observer_key} is not a secp256k1 key: 32 bytes in hexadecimal") from None
+        _keep_from_strangers(self.observer_key)
+        return checksummed(address)
 
     def public_key(self, role: str) -> str:
         seed = read_seed(self.file(role))
-        if self.file(role).stat().st_mode & STRANGERS:
-            raise Misconfigured(f"{self.file(role)} is open to others: chmod 600 it, or make new keys with --force")
+        _keep_from_strangers(self.file(role))
         return public_key(seed)
 
     def public_keys(self, roles: Sequence[str]) -> dict[str, str]:
@@ -50,19 +71,45 @@ class KeyDirectory:
         """Those that have a seed here."""
         return sorted(path.stem for path in self.path.glob("*.seed"))
 
-    def _write(self, role: str) -> None:
+    @contextmanager
+    def _private(self) -> Iterator[None]:
+        """The directory, made if there is none."""
+        try:
+            self.path.mkdir(PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+            if self.path.stat().st_mode & ANYBODY_ELSE:
+                raise Misconfigured(f"{self.path} is open to others: chmod 700 it, or keep the keys elsewhere")
+            yield
+        except OSError as error:
+            raise Misconfigured(f"cannot keep keys in {self.path}: {error.strerror}") from None
+
+    def _write(self, path: Path, secret: bytes) -> None:
         """The whole file or none: half a seed would be kept for ever as if it were one."""
-        temporary = self.path / f".{role}.{secrets.token_hex(4)}"
+        temporary = self.path / f".{path.name}.{secrets.token_hex(4)}"
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(nkeys.encode_seed(secrets.token_bytes(32), nkeys.PREFIX_BYTE_USER) + b"\n")
+                file.write(secret + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(self.file(role))
+            temporary.replace(path)
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def _keep_from_strangers(path: Path) -> None:
+    if path.stat().st_mode & STRANGERS:
+        raise Misconfigured(f"{path} is open to others: chmod 600 it, or make new keys with --force")
+
+
+def _checked(address: str) -> str:
+    """Two ways to write one observer would be two roles."""
+    try:
+        if checksummed(parse_address(address)) == address:
+            return address
+    except ValueError as error:
+        raise Misconfigured(f"observer {error}") from None
+    raise Misconfigured(f"observer {address}: write it with its EIP-55 checksum, {checksummed(parse_address(address))}")
 
 
 def read_seed(path: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from jurymast.messages import catalog
 from jurymast.messages.channel import AnyChannel, Query
+from jurymast.messages.health import MONITOR
 from jurymast.nats_conf import Server
 from jurymast.nats_conf import nats_conf as configured
 from jurymast.permissions import Access
@@ -73,6 +74,7 @@ class Plan:
     timing: Timing = Timing()
     channels: tuple[AnyChannel, ...] = tuple(catalog.channels())
     queries: tuple[Query[Any, Any], ...] = tuple(catalog.queries())
+    observers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = ["nats", "redis", SUPERVISOR, *(service.name for service in self.services)]
@@ -82,13 +84,13 @@ class Plan:
     @property
     def access(self) -> Access:
         """Who may publish and ask what."""
-        return Access(self.table, self.channels, self.queries, tuple(service.name for service in self.services))
+        return Access(self.table, self.channels, self.queries, tuple(service.name for service in self.services), self.observers)
 
     def with_services(self, *services: Service) -> Plan:
         return replace(self, services=self.services + services)
 
 
-PLAN = Plan(services=(Service("health-monitor", "jurymast.health_monitor"),))
+PLAN = Plan(services=(Service(MONITOR, "jurymast.health_monitor"),))
 """What `jurymast up` starts."""
 
 
@@ -154,8 +156,11 @@ def servers(ports: Ports, state: Path, nats: Path, redis: Path) -> tuple[Program
     )
 
 
-def services(plan: Plan, ports: Ports, state: Path, seeds: Mapping[str, Path]) -> tuple[Program, ...]:
-    """`seeds` are the files by which NATS knows each of them."""
+def services(
+    plan: Plan, ports: Ports, state: Path, seeds: Mapping[str, Path], observer_key: Path | None = None
+) -> tuple[Program, ...]:
+    """`seeds` are the files by which NATS knows each of them. It takes observations from one address only: that of the key."""
+    observing = {"JURYMAST_OBSERVER_KEY_FILE": str(observer_key)} if observer_key else {}
     return tuple(
         Program(
             name=service.name,
@@ -165,6 +170,7 @@ def services(plan: Plan, ports: Ports, state: Path, seeds: Mapping[str, Path]) -
             probe=Probe("http", f"http://{HOST}:{port}"),
             environment={
                 **service.environment,
+                **(observing if service.name == MONITOR else {}),
                 MARKER: str(state),
                 "JURYMAST_NATS_URL": ports.nats_url,
                 "JURYMAST_NATS_SEED_FILE": str(seeds[service.name]),

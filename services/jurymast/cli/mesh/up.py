@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from jurymast.cli.mesh import plan, processes, servers, view
@@ -32,11 +33,13 @@ async def _up(
 ) -> None:
     cleaned = await clean(state, mesh_plan.timing.stop_s)
     ports = servers.choose_ports(*wanted_ports, services=len(mesh_plan.services))  # After the leftovers are off them.
+    mesh_plan = replace(mesh_plan, observers=state.keys.observers())
     roles = mesh_plan.access.roles
     state.keys.make(roles)
     state.write_nats_conf(plan.nats_conf(mesh_plan, ports, state.path, state.keys.public_keys(roles)))
     seeds = {role: state.keys.file(role) for role in roles}
-    programs = (*plan.servers(ports, state.path, *binaries), *plan.services(mesh_plan, ports, state.path, seeds))
+    services = plan.services(mesh_plan, ports, state.path, seeds, state.keys.observer_key)
+    programs = (*plan.servers(ports, state.path, *binaries), *services)
     async with AsyncExitStack() as stack:
         prober = await stack.enter_async_context(Prober(mesh_plan.timing.probe_s))
         shown = view.open_view([SUPERVISOR, *(program.name for program in programs)])

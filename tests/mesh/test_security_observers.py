@@ -1,0 +1,51 @@
+"""Observers are one service and do not trust each other: one that was taken over speaks for itself alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jurymast.messages.health import MONITOR
+from jurymast.permissions import inbox, observer_role
+from tests.mesh.locked import contents, visitor
+from tests.servers import NatsServer
+from tests.watching import ADDRESSES
+
+FIRST, SECOND = MONITOR, observer_role(ADDRESSES[1])
+
+
+@pytest.mark.parametrize(("role", "own"), [(FIRST, 0), (SECOND, 1)])
+async def test_an_observer_publishes_under_its_own_address_only(locked: NatsServer, role: str, own: int) -> None:
+    mine, others = f"health.observed.main.{ADDRESSES[own]}", [f"health.observed.main.{a}" for a in ADDRESSES[:3]]
+    others.remove(mine)
+    others += ["health.observed.main.x", f"health.observed.main.{ADDRESSES[own]}.x", f"health.observed.main.{mine.lower()[-42:]}"]
+    async with visitor(locked, role) as hostile:
+        assert await hostile.publishes(*others) == [subject.lower() for subject in others]
+        assert (await contents(locked))["OBSERVATIONS"] == (0, 0)
+        await hostile.nc.jetstream().publish(mine, b"{}")
+        assert (await contents(locked))["OBSERVATIONS"] == (1, 1)
+
+
+async def test_an_observer_neither_hears_what_another_is_told_nor_answers_it(locked: NatsServer) -> None:
+    """Within one account it would hear every answer, and could have the server send its own bytes where the other waits."""
+    heard: list[str] = []
+
+    async def hear(raw: Any) -> None:
+        heard.append(raw.subject)
+
+    async with visitor(locked, SECOND) as hostile, visitor(locked, FIRST) as honest:
+        await hostile.nc.subscribe(f"{inbox(FIRST)}.>", cb=hear)
+        await hostile.nc.flush()
+        waiting = await honest.nc.subscribe(f"{inbox(FIRST)}.waiting")
+        await honest.nc.flush()
+        for _ in range(3):
+            await honest.nc.request("$JS.API.INFO", timeout=2)
+        for target in (f"{inbox(FIRST)}.waiting", f"health.observed.main.{ADDRESSES[0]}"):
+            await hostile.nc.publish("$JS.API.INFO", b"", reply=target)
+            await hostile.nc.publish(f"health.observed.main.{ADDRESSES[1]}", b"{}", reply=target)
+        await hostile.nc.flush()
+        await honest.nc.request("$JS.API.INFO", timeout=2)
+        assert set(heard) <= {f"{inbox(FIRST)}.waiting"}, "but for what it sent itself"
+        assert waiting.pending_msgs == 0
+    assert (await contents(locked))["OBSERVATIONS"] == (2, 1), "all under the one address"
