@@ -15,7 +15,7 @@ from nats.aio.client import Client
 
 from jurymast.drift import differences, unknown
 from jurymast.errors import Misconfigured
-from jurymast.provision import provision, read
+from jurymast.provision import provision, read, request
 from jurymast.streams import LONGEST_S, MIB, SHORTEST_S, TABLE, UNLIMITED, Bucket, ObjectStore, Stream, Table
 from tests.echo.streams import ECHO, ECHO_TABLE
 from tests.servers import ROOT, NatsServer
@@ -232,6 +232,15 @@ async def test_diff_shows_and_apply_makes_the_changes(tmp_path: Path) -> None:
         assert (await jurymast("streams", "apply", "--allow-lossy", url=server.url))[0] == 0
     finally:
         server.kill()
+
+
+async def test_names_that_others_gave_do_not_reach_the_terminal_as_they_are(server: NatsServer) -> None:
+    async with server.client() as nc:
+        await request(nc, "STREAM.CREATE.\x1b[2J", {"name": "\x1b[2J", "subjects": ["foreign"]})
+    code, shown = await jurymast("streams", "diff", url=server.url)
+    assert code == 0
+    assert r"unknown    \u001b[2J: not in the table" in shown
+    assert "\x1b" not in shown
 
 
 def _wider_leases() -> Table:

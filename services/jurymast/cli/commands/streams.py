@@ -6,6 +6,7 @@ import click
 from nats.aio.client import Client
 
 from jurymast.cli.commands.connect import with_nats
+from jurymast.cli.commands.printable import say
 from jurymast.drift import differences, refusals, unknown
 from jurymast.provision import provision, read
 from jurymast.streams import TABLE
@@ -34,9 +35,9 @@ async def diff(nc: Client, *, replicas: int) -> None:
     actual = await read(nc, TABLE)
     changes = differences(TABLE, actual, replicas)
     for change in changes:
-        print(change)
+        say(str(change))
     for name in unknown(TABLE, actual):
-        print(f"{'unknown':<10} {name}: not in the table; left alone")
+        say(f"{'unknown':<10} {name}: not in the table; left alone")
     if refused := refusals(changes, allow_lossy=False):
         print(f"{len(refused)} of these would lose messages or guarantees: `apply` refuses them")
     if not changes:
@@ -51,4 +52,5 @@ async def diff(nc: Client, *, replicas: int) -> None:
 async def apply(nc: Client, *, replicas: int, allow_lossy: bool) -> None:
     """Bring a server to the table. Refuses as a whole if anything would be lost. Dry run: `diff`."""
     changes = await provision(nc, TABLE, replicas=replicas, allow_lossy=allow_lossy)
-    print("\n".join(changes) if changes else "nothing to change")
+    for change in changes or ["nothing to change"]:
+        say(change)
