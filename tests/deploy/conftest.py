@@ -46,7 +46,7 @@ def docker() -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def variables(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What an operator would write into .env: here, images under names of our own and a port that is free."""
+    """What an operator would write into .env: here, images under names of our own and ports that are free."""
     try:
         images = base_images(docker)
     except Unavailable as error:
@@ -57,6 +57,7 @@ def variables(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[
         "JURYMAST_IMAGE": "jurymast-test:local",
         "JURYMAST_BUILD_CA": certificates(),
         "JURYMAST_NATS_ADDRESS": "127.0.0.1:",
+        "JURYMAST_WEBSOCKET_ADDRESS": "127.0.0.1:",
         "JURYMAST_SECRETS": str(directory),
     }
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any, TypeVar
 
 from tests.deploy.engine import Engine
@@ -59,6 +60,10 @@ class Stack:
     def compose(self, *arguments: str, within_s: float = 60) -> str:
         return self.engine.said("compose", *arguments, within_s=within_s, **self.variables())
 
+    def tried(self, *arguments: str, within_s: float = 60) -> CompletedProcess[str]:
+        """What may fail."""
+        return self.engine.docker("compose", *arguments, within_s=within_s, **self.variables())
+
     def config(self) -> dict[str, Any]:
         """As compose understands it: everything filled in, every default spelled out."""
         model: dict[str, Any] = json.loads(self.compose("--profile", "*", "config", "--format", "json"))
@@ -67,7 +72,7 @@ class Stack:
     def up(self, *arguments: str) -> float:
         """Seconds until everything is healthy."""
         begun = time.monotonic()
-        done = self.engine.docker("compose", "up", "--wait", *arguments, within_s=UP_S, **self.variables())
+        done = self.tried("up", "--wait", *arguments, within_s=UP_S)
         assert done.returncode == 0, f"{done.stderr[-2000:]}\n{self.compose('logs', '--tail', '20')[-6000:]}"
         return time.monotonic() - begun
 

@@ -14,6 +14,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from jurymast.cli.commands.keys import deployment
+from jurymast.permissions import PROVISIONER
 from tests.static.dockerfile import RULES, broken
 from tests.static.tools import ROOT
 
@@ -21,6 +23,8 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = [name for name, service in SERVICES.items() if "JURYMAST_IMAGE" in service["image"]]
 ROOT_JOB = "keys"
+SECRETS = "${JURYMAST_SECRETS:-./deploy/secrets}"
+ON_THE_BUS = [name for name, service in SERVICES.items() if "JURYMAST_NATS_URL" in service.get("environment", {})]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
 UNPACKED = ROOT / ".engine/plugins/usr/libexec/docker/cli-plugins/docker-compose"
 """Where the deploy tier leaves it on machines without one."""
@@ -72,7 +76,34 @@ def test_replicas_of_it_do_not_collide(name: str) -> None:
 
 def test_what_is_published_is_published_to_this_machine_only() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    assert published.keys() == {"nats"}
     assert all(":-127.0.0.1:" in port for ports in published.values() for port in ports)
+
+
+@pytest.mark.parametrize("name", ON_THE_BUS)
+def test_who_is_on_the_bus_comes_in_as_itself_with_the_only_seed_it_has(name: str) -> None:
+    role = {"provision": PROVISIONER}.get(name, name)
+    assert role in deployment().roles
+    assert SERVICES[name]["environment"]["JURYMAST_NATS_SEED_FILE"] == "/run/secrets/nats.seed"
+    given = SERVICES[name]["secrets"]
+    assert [secret for secret in given if "seed" in str(secret)] == [{"source": f"{role}.seed", "target": "nats.seed"}]
+
+
+def test_of_the_directory_of_secrets_only_the_job_that_makes_it_mounts_all() -> None:
+    assert SERVICES[ROOT_JOB]["volumes"] == [f"{SECRETS}:/secrets"]
+    others = {
+        name: mount for name, service in SERVICES.items() for mount in service.get("volumes", []) if "SECRETS" in str(mount)
+    }
+    del others[ROOT_JOB]
+    assert others.keys() == {"nats"}
+    assert others["nats"]["source"] == f"${{JURYMAST_NATS_CONF:-{SECRETS}/nats}}"
+    assert others["nats"]["read_only"] is True
+    assert others["nats"]["bind"] == {"create_host_path": False}, "what is missing is an error, not an empty directory"
+
+
+def test_a_seed_is_the_file_of_its_name() -> None:
+    seeds = {name: secret["file"] for name, secret in COMPOSE["secrets"].items() if name.endswith(".seed")}
+    assert seeds == {name: f"{SECRETS}/{name}" for name in seeds}
 
 
 def test_nats_is_the_version_that_everything_else_is_tested_with() -> None:

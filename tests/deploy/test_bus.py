@@ -1,0 +1,125 @@
+"""Who gets into NATS as it is deployed, with the keys that were made for it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nats.aio.client import Client
+from nats.errors import Error
+
+from jurymast.cli.keys import KeyDirectory
+from jurymast.permissions import inbox
+from tests.deploy.stack import Stack, eventually
+
+REFUSED = "Authorization Violation"
+ANSWER_S = 10
+TCP, WEBSOCKET = ("nats", "4222"), ("ws", "4223")
+HELD: Mapping[str, set[str]] = {
+    "prepare": set(),
+    "nats": {"nats"},
+    "redis": {"redis.conf"},
+    "provision": {"provisioner.seed"},
+    "health-monitor": {"health-monitor.seed", "observer.key"},
+}
+"""What of the directory of secrets each container sees."""
+
+
+def secrets(stack: Stack) -> Path:
+    return Path(stack.environment["JURYMAST_SECRETS"])
+
+
+def seed(stack: Stack, role: str) -> str:
+    return (secrets(stack) / f"{role}.seed").read_text().strip()
+
+
+def answer(stack: Stack, way: tuple[str, str], role: str = "", **login: str) -> str:
+    """Why NATS does not let this one in; empty if it does."""
+    scheme, port = way
+    address = stack.compose("port", "nats", port)
+    assert address.startswith("127.0.0.1:")
+    return asyncio.run(_answer(f"{scheme}://{address}", inbox(role).encode(), login))
+
+
+async def _answer(url: str, inboxes: bytes, login: dict[str, str]) -> str:
+    nc = Client()
+    options: dict[str, Any] = {"allow_reconnect": False, "max_reconnect_attempts": 1, "connect_timeout": ANSWER_S, **login}
+    try:
+        await nc.connect(url, error_cb=_ignored, inbox_prefix=inboxes, **options)
+    except Error as error:
+        return str(error)
+    else:
+        return ""
+    finally:
+        await nc.close()  # Also what did not come about.
+
+
+async def _ignored(_: Exception) -> None:
+    pass
+
+
+@pytest.mark.filterwarnings("ignore:parameter 'timeout' of type 'float'.*:DeprecationWarning")  # Of the client's websocket.
+@pytest.mark.parametrize("way", [TCP, WEBSOCKET], ids=["tcp", "websocket"])
+def test_nats_is_published_to_this_machine_and_lets_nobody_in_without_a_key_of_this_deployment(
+    way: tuple[str, str], stack: Stack, tmp_path: Path
+) -> None:
+    strange = KeyDirectory(tmp_path / "strange")
+    strange.make(["external"])
+    assert answer(stack, way, "external", nkeys_seed_str=seed(stack, "external")) == ""
+    for login in ({}, {"token": "x"}, {"nkeys_seed": str(strange.file("external"))}):
+        assert REFUSED in answer(stack, way, "external", **login)
+
+
+def test_operators_see_the_streams_and_no_one_without_their_seed_does(stack: Stack) -> None:
+    assert "exactly what the table says" in stack.compose("run", "--rm", "operator", "streams", "diff")
+    without = ("run", "--rm", "--env", "JURYMAST_NATS_SEED_FILE=", "operator", "streams", "diff")
+    done = stack.tried(*without)
+    assert done.returncode == 1
+    assert "NATS asks for a key, and there is none" in done.stderr
+
+
+@pytest.mark.parametrize("service", HELD)
+def test_a_container_sees_the_secrets_that_are_its_own_and_cannot_change_them(service: str, stack: Stack) -> None:
+    (container,) = stack.containers(service)
+    held = {Path(mount["Source"]): mount["RW"] for mount in container["Mounts"]}
+    mine = {path.relative_to(secrets(stack)): writable for path, writable in held.items() if path.is_relative_to(secrets(stack))}
+    assert {str(path) for path in mine} == HELD[service]
+    assert not any(mine.values())
+
+
+def test_the_operator_sees_its_seed_only(stack: Stack) -> None:
+    assert stack.compose("run", "--rm", "--entrypoint", "ls", "operator", "/run/secrets") == "nats.seed"
+    shown = stack.compose("run", "--rm", "--entrypoint", "cat", "operator", "/run/secrets/nats.seed")
+    assert shown == seed(stack, "operator")
+
+
+def test_secrets_are_files_of_one_user_and_shown_nowhere(stack: Stack) -> None:
+    kept = [path for path in secrets(stack).rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}
+    shown = json.dumps([stack.container(name) for name in HELD]) + stack.compose("logs", "--no-color")
+    shown += "".join(stack.get(container["Id"], "/healthz")[1] for container in stack.containers("health-monitor"))
+    private = [path.read_text().split()[-1] for path in kept if path.name != "nats.conf"]
+    assert len(private) == 6
+    assert not [secret for secret in private if secret in shown]
+
+
+def test_redis_asks_for_its_password(stack: Stack) -> None:
+    assert "NOAUTH" in stack.compose("exec", "redis", "redis-cli", "ping")
+
+
+def test_a_key_that_is_replaced_holds_from_the_reload_on_and_disturbs_nobody(stack: Stack) -> None:
+    monitor, old = stack.container("health-monitor"), seed(stack, "external")
+    (secrets(stack) / "external.seed").unlink()
+    stack.compose("run", "--rm", "keys")
+    new = seed(stack, "external")
+    assert REFUSED in answer(stack, TCP, "external", nkeys_seed_str=new)
+    stack.compose("exec", "nats", "kill", "-HUP", "1")
+    eventually(lambda: answer(stack, TCP, "external", nkeys_seed_str=new) == "", ANSWER_S, "the new key known")
+    assert REFUSED in answer(stack, TCP, "external", nkeys_seed_str=old)
+    assert "exactly what the table says" in stack.compose("run", "--rm", "operator", "streams", "diff")
+    assert stack.get(monitor["Id"], "/readyz") == (200, "ok")
+    assert stack.container("health-monitor")["State"]["Pid"] == monitor["State"]["Pid"]
