@@ -384,6 +384,65 @@ def halt_of(certificate: Certificate) -> Halt:
     return Halt(certificate_id(certificate), max(o.highest_head for o in certificate.observations))
 
 
+# -- the certificates of one chain, one after the other ----------------------------------------------------------------
+
+
+class Standing(NamedTuple):
+    """What is certified about a chain, after all that was stored about it. The server takes whatever an observer that was taken
+    over stores; so what counts is not the last certificate, but the last one that could follow those that counted before it."""
+
+    stored: int = 0
+    """Where the last one is in the stream, whether it counts or not; zero before the first."""
+    counted: int = 0
+    """Where the last one that counts is."""
+    certificate: Certificate | None = None
+    ignored: int = 0
+    """How many were stored since, and count for nothing; `why` the last of them does."""
+    why: str = ""
+
+
+def advance(standing: Standing, certificate: Certificate | None, policy: Policy, sequence: int, stored_ms: int) -> Standing:
+    """With what was stored next; None is what could not even be read."""
+    problems = succession_problems(certificate, standing.certificate, policy, stored_ms) if certificate else ["it is none"]
+    if problems:
+        return standing._replace(stored=sequence, ignored=standing.ignored + 1, why=problems[0])
+    return Standing(sequence, sequence, certificate)
+
+
+def wanted(last: Certificate | None) -> Kind:
+    """Halts and recoveries alternate: what the next certificate can be about."""
+    return "recovery" if last and last.kind == "halt" else "halt"
+
+
+def succession_problems(certificate: Certificate, last: Certificate | None, policy: Policy, stored_ms: int) -> list[str]:
+    """Why a certificate that was stored then is not the next one after the last that counts. By the server's time it was fresh,
+    so that a valid one that was kept back, or is stored again, does not tell of a halt that is long over. One of another policy
+    counts for nothing: what chose its observers cannot be told from what chose a forger's."""
+    if problem := _other_policy(certificate.policy, policy):  # First what costs little: anybody's flood is judged here.
+        return [problem]
+    if certificate.kind != (kind := wanted(last)):
+        return [f"after {f'a {last.kind}' if last else 'none'} only a {kind} can follow"]
+    if problems := verify(certificate, policy, stored_ms):
+        return problems
+    if last and newest_ms(certificate) <= newest_ms(last):
+        return ["its windows end no later than those of the certificate before"]
+    return [problem] if last and kind == "recovery" and (problem := ending_problem(certificate, last)) else []
+
+
+def ending_problem(recovery: Certificate, halt: Certificate) -> str:
+    """Why this recovery does not end this halt; both hold by themselves."""
+    id_, highest = halt_of(halt)
+    if any(o.halt_id != id_ for o in recovery.observations):
+        return "the recovery ends another halt"
+    if any(o.finalized_last <= highest for o in recovery.observations):
+        return f"the recovery has not finalized block {highest}"
+    return ""
+
+
+def newest_ms(certificate: Certificate) -> int:
+    return max(o.to_ms for o in certificate.observations)
+
+
 def _other_policy(theirs: Policy, trusted: Policy) -> str:
     differing = [name for name in trusted.__struct_fields__ if getattr(theirs, name) != getattr(trusted, name)]
     return f"the certificate's differs in {', '.join(differing)}" if differing else ""

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from jurymast.bus import Bus
+from jurymast.bus.query import Queries
+from jurymast.messages import catalog
+from jurymast.messages.channel import OPERATOR
+from jurymast.permissions import Access
+from jurymast.streams import TABLE
+from jurymast.telemetry import Tracer
 from tests.echo.messages import ASKER
 from tests.echo.streams import ECHO_TABLE
 from tests.mesh.locked import ACCESS, bus_of
+from tests.mesh.observing import (
+    SLOT_MS,
+    Monitors,
+    World,
+)
+from tests.rpc_stub import StubChain
 from tests.servers import NatsServer, Service, running_bus
+from tests.watching import ADDRESSES
 
 
 @pytest.fixture
@@ -80,3 +94,35 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
 async def asker(locked: NatsServer) -> AsyncIterator[Bus]:
     async with bus_of(locked, ASKER) as bus:
         yield bus
+
+
+# -- health monitors --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def nats_server(tmp_path: Path) -> AsyncIterator[NatsServer]:
+    access = Access(TABLE, tuple(catalog.channels()), tuple(catalog.queries()), observers=ADDRESSES)
+    server = NatsServer(tmp_path / "nats", access=access)
+    try:
+        await server.start()
+        await server.provision(TABLE)
+        yield server
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+async def monitors(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[Monitors]:
+    async with nats_server.client(OPERATOR) as nc:
+        started = Monitors(nats_server, Queries(nc, OPERATOR, Tracer("test")), tmp_path)
+        try:
+            yield started
+        finally:
+            for service in started.started:
+                service.process.end()
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with AsyncExitStack() as stack:
+        yield World(StubChain(slot_ms=SLOT_MS), stack)

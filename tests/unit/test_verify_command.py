@@ -73,6 +73,19 @@ def test_without_a_trusted_policy_that_is_said() -> None:
     code, output = run("halt.json")
     assert code == 0
     assert "policy of the certificate's own: whoever made it chose the observers" in output
+    assert output.endswith("the certificate holds, by its own policy\n")
+
+
+def test_what_stands_in_a_certificate_writes_no_lines_of_its_own(directory: Path) -> None:
+    lie = "x\x1b[2J\nok    policy\nthe certificate holds"
+    forged = replace(
+        HALT, policy=replace(POLICY, chain_id=lie), observations=tuple(replace(o, chain_id=lie) for o in HALT.observations)
+    )
+    (directory / "forged.json").write_bytes(to_json(forged))
+    code, output = run("forged.json", "--policy", "chains.toml")
+    assert code == 1
+    assert "\x1b" not in output
+    assert "the certificate holds" not in output.splitlines()
 
 
 @pytest.mark.usefixtures("directory")

@@ -33,7 +33,7 @@ async def app(frame: Frame[HealthMonitorSettings]) -> AsyncIterator[None]:
     ]
     monitor = Monitor(watches, Store(frame.bus), announcer, HealthMetrics(frame.metrics.registry), key, frame.instance)
     await frame.bus.queries.answer(SNAPSHOT, monitor.snapshot, everyone=True)
-    await frame.bus.queries.answer(LAST_CERTIFICATE, monitor.last_certificate)
+    await frame.bus.queries.answer(LAST_CERTIFICATE, monitor.last_certificate, everyone=True)
     frame.ready_when("probes", monitor.check)
     frame.background("announcements", announcer.run())
     for number, watch in enumerate(watches):  # Spread over the interval, so that the chains' rounds do not meet.

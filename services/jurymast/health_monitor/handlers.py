@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable
 
 from jurymast import clock
-from jurymast.certificate import assemble, verify
+from jurymast.certificate import Standing, advance, assemble, wanted
 from jurymast.crypto.address import checksummed
 from jurymast.crypto.secp256k1 import SigningKey
 from jurymast.errors import Rejected, Transient
@@ -16,7 +16,7 @@ from jurymast.health_monitor.decide import certify, chain, view
 from jurymast.health_monitor.decide.chain import ChainState
 from jurymast.health_monitor.metrics import HealthMetrics
 from jurymast.health_monitor.probe import ChainProber
-from jurymast.health_monitor.store import Last, Store
+from jurymast.health_monitor.store import Store
 from jurymast.messages.health import LastCertificate, LastCertificateAsked, Snapshot, SnapshotAsked
 from jurymast.watchlist import Chain
 
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 REFRESH_S = 30.0
 """How old our knowledge of the last certificate may be while nothing happens."""
+READ_AT_ONCE = 200
+"""Certificates; an observer that floods the stream may delay the others, and may not keep them from probing."""
 LATE_ROUNDS = 3
 """Without a round of probes for so many intervals, this monitor is not ready."""
 
@@ -36,8 +38,9 @@ class Watch:
         self.prober = prober
         self.state: ChainState = chain.begin(chain_, _uptime_ms(), clock.now_ms())
         self.certified = certified
-        self.last: Last | None = None
-        self.read_s = 0.0
+        self.standing = Standing()
+        self.read_s: float | None = None
+        self.reading = asyncio.Lock()
         self.judged = asyncio.Condition()
 
 
@@ -107,31 +110,37 @@ class Monitor:
     async def _advance(self, watch: Watch, key: SigningKey) -> str:
         """One step, and in one sentence what it did and why."""
         policy, state = watch.chain.policy, watch.state
-        last = await self._last(watch)
-        known = last.certificate
-        if known and known.kind == "halt" and state.verdict == "halted" and verify(known, policy):
-            known = None  # Made under another policy: this halt was not certified under ours.
-        own = certify.observation(state, key, known)
+        quiet = state.verdict == "healthy" and wanted(watch.standing.certificate) == "halt"
+        standing = await self._standing(watch, within_s=REFRESH_S if quiet else 0)  # Read anew while it matters.
+        own = certify.observation(state, key, standing.certificate)
         if isinstance(own, str):
-            return f"{_named(last)}; {own}"
+            return f"{certify.named(standing)}; {own}"
         await self._store.put(own)
-        others = await self._store.others(policy, checksummed(key.address))
-        certificate = assemble(own.kind, [own, *others], policy, clock.now_ms())
+        # How old they are counts by the server's time, as it will for whoever reads the certificate.
+        observations, stored_ms = await self._store.observations(policy)
+        certificate = assemble(own.kind, observations, policy, stored_ms)
         if isinstance(certificate, str):
-            return f"{_named(last)}; signed a {own.kind}: {certificate}"
-        by_us = await self._store.certify(certificate, last.sequence)
-        watch.last = None
-        return f"certified the {own.kind}" if by_us else f"the {own.kind} was certified by another observer"
+            return f"{certify.named(standing)}; signed a {own.kind}: {certificate}"
+        first = await self._store.certify(certificate, standing.stored)
+        return f"certified the {own.kind}" if first else "another observer stored a certificate first"
 
-    async def _last(self, watch: Watch) -> Last:
-        """Read anew while it matters."""
-        quiet = watch.state.verdict == "healthy" and not (
-            watch.last and watch.last.certificate and watch.last.certificate.kind == "halt"
-        )
-        if watch.last is None or not quiet or clock.uptime_s() - watch.read_s > REFRESH_S:
-            watch.last = await self._store.last(watch.chain.name)
-            watch.read_s = clock.uptime_s()
-        return watch.last
+    async def _standing(self, watch: Watch, within_s: float = 0) -> Standing:
+        """What is certified, as it was known so long ago at most."""
+        async with watch.reading:
+            if watch.read_s is not None and clock.uptime_s() - watch.read_s < within_s:
+                return watch.standing
+            name, last = watch.chain.name, await self._store.last_sequence(watch.chain.name)
+            if last < watch.standing.stored:
+                log.error("%s: certificates are gone from the stream; reading what is left", name)
+                watch.standing = Standing()
+            for _ in range(READ_AT_ONCE):
+                if watch.standing.stored >= last or (stored := await self._store.next(name, watch.standing.stored)) is None:
+                    watch.read_s = clock.uptime_s()
+                    return watch.standing
+                watch.standing = advance(watch.standing, stored.message, watch.chain.policy, stored.sequence, stored.at_ms)
+                if watch.standing.ignored == 1:  # Of a flood once.
+                    log.warning("%s: %s", name, certify.named(watch.standing))
+        raise Transient(f"still reading certificates: {watch.standing.stored} of {last}")
 
     # -- telling -------------------------------------------------------------------------------------------------------
 
@@ -150,12 +159,8 @@ class Monitor:
     async def last_certificate(self, asked: LastCertificateAsked) -> LastCertificate:
         if asked.chain not in self._watches:
             raise Rejected(f"{asked.chain} is not watched; these are: {', '.join(self._watches) or 'none'}")
-        sequence, certificate = await self._store.last(asked.chain)
-        return LastCertificate(chain=asked.chain, sequence=sequence, certificate=certificate)
-
-
-def _named(last: Last) -> str:
-    return f"last certificate: {last.certificate.kind} {last.sequence}" if last.certificate else "no certificate yet"
+        standing = await self._standing(self._watches[asked.chain])
+        return LastCertificate(chain=asked.chain, sequence=standing.counted, certificate=standing.certificate)
 
 
 def _uptime_ms() -> int:

@@ -1,8 +1,8 @@
-"""What observers share: the last observation of each, and the last certificate of each chain."""
+"""What observers share: the last observation of each, and the certificates of each chain."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Generic, NamedTuple
 
 from nats.js.errors import NotFoundError
 
@@ -18,11 +18,12 @@ WITHIN_S = 2.0
 """A later observation makes up for one that could not be published in time."""
 
 
-class Last(NamedTuple):
-    """The last certificate of a chain, and its place; zero and nothing before the first."""
+class Stored(NamedTuple, Generic[M]):
+    """What the stream holds, where, and since when by the server's clock; no message where it is none."""
 
     sequence: int
-    certificate: Certificate | None
+    at_ms: int
+    message: M | None
 
 
 class Store:
@@ -33,14 +34,20 @@ class Store:
         id_ = f"{OBSERVED.name}.{observation.chain}.{observation.observer}.{observation.to_ms}"
         await self._bus.publish(OBSERVED, observation, id=id_, within_s=WITHIN_S)
 
-    async def others(self, policy: Policy, own: str) -> list[Observation]:
-        """The last observation of every other observer; what cannot be read is as good as none."""
-        subjects = [f"{OBSERVED.name}.{policy.chain}.{observer}" for observer in policy.observers if observer != own]
-        found = [await self._last(OBSERVED, subject) for subject in subjects]
-        return [observation for _, observation in found if observation]
+    async def observations(self, policy: Policy) -> tuple[list[Observation], int]:
+        """The last one of every observer, and when the newest of them was stored; what cannot be read is as good as none."""
+        subjects = [f"{OBSERVED.name}.{policy.chain}.{observer}" for observer in policy.observers]
+        found = [stored for subject in subjects if (stored := await self._read(OBSERVED, subject))]
+        newest_ms = max((stored.at_ms for stored in found), default=0)
+        return [stored.message for stored in found if stored.message], newest_ms
 
-    async def last(self, chain: str) -> Last:
-        return Last(*await self._last(CERTIFIED, f"{CERTIFIED.name}.{chain}.*"))
+    async def last_sequence(self, chain: str) -> int:
+        """Of the chain's certificates; zero before the first."""
+        stored = await self._read(CERTIFIED, f"{CERTIFIED.name}.{chain}.*")
+        return stored.sequence if stored else 0
+
+    async def next(self, chain: str, after: int) -> Stored[Certificate] | None:
+        return await self._read(CERTIFIED, f"{CERTIFIED.name}.{chain}.*", after + 1)
 
     async def certify(self, certificate: Certificate, after: int) -> bool:
         """Whether it is stored as the next certificate of its chain after the one at `after`; False: another one was faster."""
@@ -51,16 +58,19 @@ class Store:
             return False
         return True
 
-    async def _last(self, channel: Channel[M], subject: str) -> tuple[int, M | None]:
-        """From the leader, never a direct get: a copy may not know the newest yet."""
+    async def _read(self, channel: Channel[M], subject: str, first: int = 0) -> Stored[M] | None:
+        """The last message, or the next one from `first` on. From the leader, never a direct get: a copy may not know it yet."""
         try:
-            raw = await self._bus.js.get_last_msg(self._bus.table.stream_for(channel).name, subject)
+            stream = self._bus.table.stream_for(channel).name
+            raw = await self._bus.js.get_msg(stream, first or None, subject, next=bool(first))
         except NotFoundError:
-            return 0, None
+            return None
         except NATS_FAILURE as error:
             raise Transient(f"{subject} cannot be read: {explain(error)}") from error
+        sequence, at_ms = raw.seq or 0, round(raw.time.timestamp() * 1000) if raw.time else 0
         schema = (raw.headers or {}).get(SCHEMA_HEADER)
         try:
-            return raw.seq or 0, channel.decode(raw.data or b"", schema=schema, subject=raw.subject or "")
+            message = channel.decode(raw.data or b"", schema=schema, subject=raw.subject or "")
         except Undecodable:
-            return raw.seq or 0, None
+            return Stored(sequence, at_ms, None)
+        return Stored(sequence, at_ms, message)

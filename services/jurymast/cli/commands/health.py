@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 import msgspec
 from nats.aio.client import Client
 
 from jurymast.bus.query import Queries
-from jurymast.certificate import to_json
+from jurymast.certificate import newest_ms, to_json, verify
 from jurymast.cli.commands.connect import with_nats
+from jurymast.cli.commands.printable import say
+from jurymast.cli.commands.verify import policy_option, trusted_policy
 from jurymast.errors import Rejected, Transient
 from jurymast.messages.channel import OPERATOR
 from jurymast.messages.health import (
     LAST_CERTIFICATE,
     SNAPSHOT,
+    Certificate,
     ChainHealth,
     LastCertificateAsked,
+    Policy,
     ProviderHealth,
     Snapshot,
     SnapshotAsked,
@@ -32,7 +39,9 @@ WITHIN_S = 1.0
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @with_nats
 async def health(nc: Client, *, chain: str, as_json: bool) -> None:
-    """Show the chains and their providers, as each monitor sees them. Exit code 0: all are healthy; 1: not."""
+    """Show the chains and their providers, as each monitor sees them. Exit code 0: all are healthy; 1: not.
+
+    Nothing here is proved; `jurymast certificate --policy` shows what is."""
     snapshots = await _queries(nc).ask_all(SNAPSHOT, SnapshotAsked(chain=chain), within_s=WITHIN_S)
     if not snapshots:
         raise Transient("no health-monitor answers")
@@ -40,20 +49,40 @@ async def health(nc: Client, *, chain: str, as_json: bool) -> None:
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(snapshots)).decode())
     else:
-        print("\n".join(line for snapshot in snapshots for line in _lines(snapshot)))
+        for snapshot in snapshots:
+            for line in _lines(snapshot):
+                say(line)
     healthy = all(known.verdict == "healthy" for snapshot in snapshots for known in snapshot.chains)
     click.get_current_context().exit(0 if healthy else 1)
 
 
 @click.command()
 @click.argument("chain")
+@policy_option
 @with_nats
-async def certificate(nc: Client, *, chain: str) -> None:
-    """Print the last certificate of CHAIN, as a file for `jurymast verify certificate`."""
-    last = await _queries(nc).ask(LAST_CERTIFICATE, LastCertificateAsked(chain=chain), within_s=WITHIN_S * 3)
-    if last.certificate is None:
-        raise Rejected(f"there is no certificate of {chain}")
-    print(to_json(last.certificate).decode())
+async def certificate(nc: Client, *, chain: str, policy_file: Path | None) -> None:
+    """Print the last certificate of CHAIN, as a file for `jurymast verify certificate`.
+
+    Without --policy it is no more than what all monitors say."""
+    policy = trusted_policy(policy_file, chain) if policy_file else None
+    answers = await _queries(nc).ask_all(LAST_CERTIFICATE, LastCertificateAsked(chain=chain), within_s=WITHIN_S)
+    if not answers:
+        raise Transient(f"no health-monitor answers for {chain}")
+    last = _believed([answer.certificate for answer in answers], policy)
+    if last is None:
+        raise Rejected(f"there is no certificate of {chain}" + (" that holds under this policy" if policy else ""))
+    if policy is None:
+        print("not verified: give the policy that you trust with --policy", file=sys.stderr)
+    print(to_json(last).decode())
+
+
+def _believed(told: Sequence[Certificate | None], policy: Policy | None) -> Certificate | None:
+    """With a policy the newest that holds under it, whoever tells of another one; without, what all monitors say."""
+    if policy:
+        return max((one for one in told if one and not verify(one, policy)), key=newest_ms, default=None)
+    if any(one != told[0] for one in told):
+        raise Rejected("the monitors tell of different certificates: say with --policy which policy you trust")
+    return told[0]
 
 
 def _queries(nc: Client) -> Queries:

@@ -8,13 +8,17 @@ from pathlib import Path
 
 import click
 
-from jurymast.certificate import Check, certificate_id, checks, from_json, halt_of
+from jurymast.certificate import Check, certificate_id, checks, ending_problem, from_json
+from jurymast.cli.commands.printable import say
 from jurymast.errors import Misconfigured, Rejected
 from jurymast.messages.health import Certificate, Policy
 from jurymast.watchlist import parse
 
 MAX_BYTES = 1 << 20
 readable = click.Path(path_type=Path)
+policy_option = click.option(
+    "--policy", "policy_file", type=readable, help="A file of chains, as JURYMAST_CHAINS_FILE, with the policy that you trust."
+)
 
 
 @click.group()
@@ -24,24 +28,24 @@ def verify() -> None:
 
 @verify.command()
 @click.argument("file", type=readable)
-@click.option(
-    "--policy", "policy_file", type=readable, help="A file of chains, as JURYMAST_CHAINS_FILE, with the policy that you trust."
-)
+@policy_option
 @click.option("--halt", "halt_file", type=readable, help="Of a recovery: the certificate of the halt that it must end.")
 def certificate(*, file: Path, policy_file: Path | None, halt_file: Path | None) -> None:
     """Check a halt or recovery certificate, as `jurymast certificate` writes it."""
     found = _certificate(file)
-    policy = _trusted(policy_file, found.chain) if policy_file else found.policy
+    policy = trusted_policy(policy_file, found.chain) if policy_file else found.policy
     results = checks(found, policy)
     if halt_file:
         results.append(Check("halt certificate", _other_halt(found, _certificate(halt_file), policy)))
-    print(_summary(found))
+    for line in _summary(found):  # Line by line: what is in a certificate must not write lines of its own.
+        say(f"      {line}")
     if policy_file is None:
         print("      policy of the certificate's own: whoever made it chose the observers. Compare it, or use --policy")
     for check in results:
-        print(f"{'FAIL' if check.problem else 'ok':<5} {check.what}" + (f": {check.problem}" if check.problem else ""))
+        say(f"{'FAIL' if check.problem else 'ok':<5} {check.what}" + (f": {check.problem}" if check.problem else ""))
     holds = not any(check.problem for check in results)
-    print("the certificate holds" if holds else "the certificate does NOT hold")
+    own = "" if policy_file else ", by its own policy"
+    print(f"the certificate holds{own}" if holds else "the certificate does NOT hold")
     click.get_current_context().exit(0 if holds else 1)
 
 
@@ -52,7 +56,7 @@ def _certificate(path: Path) -> Certificate:
         raise Rejected(f"{path}: {error}") from None
 
 
-def _trusted(path: Path, chain: str) -> Policy:
+def trusted_policy(path: Path, chain: str) -> Policy:
     try:
         chains = parse(_read(path).decode())
     except (Misconfigured, UnicodeDecodeError) as error:
@@ -79,21 +83,16 @@ def _other_halt(recovery: Certificate, halt: Certificate, policy: Policy) -> str
         return f"a recovery ends a halt; these are a {recovery.kind} and a {halt.kind}"
     if problems := [f"{check.what}: {check.problem}" for check in checks(halt, policy) if check.problem]:
         return f"it does not hold itself: {problems[0]}"
-    id_, highest = halt_of(halt)
-    if any(o.halt_id != id_ for o in recovery.observations):
-        return "the recovery ends another halt"
-    if any(o.finalized_last <= highest for o in recovery.observations):
-        return f"the recovery has not finalized block {highest}"
-    return ""
+    return ending_problem(recovery, halt)
 
 
-def _summary(found: Certificate) -> str:
+def _summary(found: Certificate) -> list[str]:
     ends = [o.to_ms for o in found.observations]
     lines = [f"{found.kind} of {found.chain} ({found.policy.chain_id[:80]}), {len(ends)} observations"]
     if ends:
         lines.append(f"head {'-'.join(str(head) for head in sorted({o.head_last for o in found.observations}))}")
         lines.append(f"window until {_moment(max(ends))}")
-    return "\n".join(f"      {line}" for line in [*lines, f"id {_identity(found)}"])
+    return [*lines, f"id {_identity(found)}"]
 
 
 def _moment(milliseconds: int) -> str:

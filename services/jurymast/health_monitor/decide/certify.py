@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from jurymast.certificate import Halt, halt_of, observe
+from jurymast.certificate import Halt, Standing, halt_of, observe, wanted
 from jurymast.crypto.address import checksummed
 from jurymast.crypto.secp256k1 import SigningKey
 from jurymast.health_monitor.decide.chain import ChainState
-from jurymast.messages.health import Certificate, Kind, Observation
+from jurymast.messages.health import Certificate, Observation
 from jurymast.watchlist import Chain
+
+WHY_CHARACTERS = 200
+"""Of reasons that others can make as long as they like."""
 
 
 def refusal(chain: Chain, key: SigningKey | None) -> str:
@@ -23,15 +26,10 @@ def refusal(chain: Chain, key: SigningKey | None) -> str:
     return ""
 
 
-def wanted(last: Certificate | None) -> Kind:
-    """Halts and recoveries alternate: what the next certificate can be about."""
-    return "recovery" if last and last.kind == "halt" else "halt"
-
-
 def observation(state: ChainState, key: SigningKey, last: Certificate | None) -> Observation | str:
-    """What to sign about the window that has just ended; or why nothing."""
+    """What to sign about the window that has just ended, after the last certificate that counts; or why nothing."""
     policy = state.chain.policy
-    if last is None or last.kind == "recovery":
+    if last is None or wanted(last) == "halt":
         if state.verdict != "halted":
             return f"nothing to certify: {state.verdict}"
         return observe("halt", state.evidence, policy, key, state.judged_ms)
@@ -42,3 +40,10 @@ def observation(state: ChainState, key: SigningKey, last: Certificate | None) ->
     return observe(
         "recovery", state.evidence, policy, key, state.judged_ms, Halt(halt.id, max(halt.highest_head, state.halt_head))
     )
+
+
+def named(standing: Standing) -> str:
+    """In a few words."""
+    last = f"last certificate: {standing.certificate.kind} {standing.counted}" if standing.certificate else "no certificate yet"
+    count = "one was stored that counts" if standing.ignored == 1 else f"{standing.ignored} were stored that count"
+    return f"{last} ({count} for nothing: {standing.why[:WHY_CHARACTERS]})" if standing.ignored else last
