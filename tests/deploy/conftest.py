@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -54,6 +55,8 @@ def variables(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[
     directory = tmp_path_factory.mktemp("secrets")
     return {
         **images,
+        # These tests read the secrets.
+        **({"JURYMAST_USER": f"{os.geteuid()}:{os.getegid()}"} if os.geteuid() else {}),
         "JURYMAST_IMAGE": "jurymast-test:local",
         "JURYMAST_BUILD_CA": certificates(),
         "JURYMAST_NATS_ADDRESS": "127.0.0.1:",

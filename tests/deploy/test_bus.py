@@ -18,6 +18,7 @@ from tests.deploy.stack import Stack, eventually
 
 REFUSED = "Authorization Violation"
 ANSWER_S = 10
+BACK_S = 60
 TCP, WEBSOCKET = ("nats", "4222"), ("ws", "4223")
 HELD: Mapping[str, set[str]] = {
     "prepare": set(),
@@ -35,6 +36,15 @@ def secrets(stack: Stack) -> Path:
 
 def seed(stack: Stack, role: str) -> str:
     return (secrets(stack) / f"{role}.seed").read_text().strip()
+
+
+def kept(stack: Stack) -> dict[str, str]:
+    """What the directory of secrets holds."""
+    return {path.name: path.read_text() for path in secrets(stack).rglob("*") if path.is_file()}
+
+
+def reload(stack: Stack) -> None:
+    stack.compose("exec", "nats", "kill", "-HUP", "1")
 
 
 def answer(stack: Stack, way: tuple[str, str], role: str = "", **login: str) -> str:
@@ -98,11 +108,10 @@ def test_the_operator_sees_its_seed_only(stack: Stack) -> None:
 
 
 def test_secrets_are_files_of_one_user_and_shown_nowhere(stack: Stack) -> None:
-    kept = [path for path in secrets(stack).rglob("*") if path.is_file()]
-    assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in secrets(stack).rglob("*") if path.is_file()} == {0o600}
     shown = json.dumps([stack.container(name) for name in HELD]) + stack.compose("logs", "--no-color")
     shown += "".join(stack.get(container["Id"], "/healthz")[1] for container in stack.containers("health-monitor"))
-    private = [path.read_text().split()[-1] for path in kept if path.name != "nats.conf"]
+    private = [text.split()[-1] for name, text in kept(stack).items() if name != "nats.conf"]
     assert len(private) == 6
     assert not [secret for secret in private if secret in shown]
 
@@ -112,14 +121,34 @@ def test_redis_asks_for_its_password(stack: Stack) -> None:
 
 
 def test_a_key_that_is_replaced_holds_from_the_reload_on_and_disturbs_nobody(stack: Stack) -> None:
-    monitor, old = stack.container("health-monitor"), seed(stack, "external")
+    monitor, old, before = stack.container("health-monitor"), seed(stack, "external"), kept(stack)
     (secrets(stack) / "external.seed").unlink()
     stack.compose("run", "--rm", "keys")
     new = seed(stack, "external")
+    assert {name for name, text in kept(stack).items() if text != before[name]} == {"external.seed", "nats.conf"}
     assert REFUSED in answer(stack, TCP, "external", nkeys_seed_str=new)
-    stack.compose("exec", "nats", "kill", "-HUP", "1")
+    reload(stack)
     eventually(lambda: answer(stack, TCP, "external", nkeys_seed_str=new) == "", ANSWER_S, "the new key known")
     assert REFUSED in answer(stack, TCP, "external", nkeys_seed_str=old)
     assert "exactly what the table says" in stack.compose("run", "--rm", "operator", "streams", "diff")
     assert stack.get(monitor["Id"], "/readyz") == (200, "ok")
     assert stack.container("health-monitor")["State"]["Pid"] == monitor["State"]["Pid"]
+
+
+def test_when_all_seeds_are_replaced_services_come_back_with_theirs(stack: Stack) -> None:
+    before, monitor, old = kept(stack), stack.container("health-monitor"), seed(stack, "operator")
+    stack.compose("run", "--rm", "keys", "--force")
+    after = kept(stack)
+    assert {name for name in after if after[name] == before[name]} == {"observer.key", "redis.conf"}
+    reload(stack)
+    eventually(lambda: stack.container("health-monitor")["RestartCount"] > monitor["RestartCount"], BACK_S, "a restart")
+    eventually(lambda: stack.health("health-monitor") == ["healthy"], BACK_S, "the health-monitor healthy again")
+    assert "exactly what the table says" in stack.compose("run", "--rm", "operator", "streams", "diff")
+    assert REFUSED in answer(stack, TCP, "operator", nkeys_seed_str=old)
+
+
+def test_keys_that_cannot_be_made_leave_those_that_are(stack: Stack) -> None:
+    before = kept(stack)
+    failed = stack.tried("run", "--rm", "keys", "--observer", "nobody")
+    assert (failed.returncode, kept(stack)) == (1, before)
+    assert "jurymast: observer " in failed.stderr

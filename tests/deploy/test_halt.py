@@ -15,13 +15,36 @@ from jurymast.certificate import certificate_id, from_json, halt_of
 from jurymast.messages.health import Certificate, Kind
 from tests.anvil import anvil_binary
 from tests.deploy.stack import Stack, eventually
-from tests.mesh.test_health import SECRET_KEYS, chains_file
 from tests.watching import ADDRESSES
 
 OBSERVERS = ("health-monitor", "observer-1", "observer-2")
 CONTAINED = ("image", "user", "read_only", "tmpfs", "cap_drop", "security_opt", "logging", "deploy", "restart")
 NODE = ("/anvil", "--host", "::", "--block-time", "0.25", "--slots-in-an-epoch", "2", "--silent")
 WITHIN_S = 45
+CHAINS = f"""\
+application = "0x{"a5" * 32}"
+
+[chains.main]
+family = "evm"
+id = 31337
+observers = {json.dumps(ADDRESSES[:3])}
+threshold = 2
+quorum = 2
+# It is started with four blocks a second, and told later to make one: a quarter of the normal speed.
+slot_ms = 250
+speed_percent = 20
+finality_blocks = 40
+lag_blocks = 15
+window_s = 5
+interval_s = 1
+timeout_s = 1
+max_skew_s = 2
+"""
+PROVIDER = """
+[chains.main.providers.{name}]
+operator = "{name}"
+url = "http://{name}:8545"
+"""
 _LISTENS = "import socket; socket.create_connection(('127.0.0.1', 8545))"
 _CALL = """\
 import sys, urllib.request
@@ -45,11 +68,9 @@ class Watched:
         for number in range(len(OBSERVERS)):
             key = secrets / ("observer.key" if number == 0 else f"observer-{number}.key")
             key.touch(0o600)
-            key.write_text(SECRET_KEYS[number].hex())  # What is there when keys are made is kept.
-            urls = {name: f"http://{name}:8545" for name in operators(number)}
-            # It is started with four blocks a second, and told later to make one: a quarter of the normal speed.
-            text = chains_file(urls, family="evm", chain_id="31337", slot_ms=250, speed_percent=20, window_s=5.0)
-            (directory / f"chains-{number}.toml").write_text(text)
+            key.write_text(f"{number + 1:064x}")  # That of ADDRESSES; what is there when keys are made is kept.
+            providers = [PROVIDER.format(name=name) for name in operators(number)]
+            (directory / f"chains-{number}.toml").write_text(CHAINS + "".join(providers))
         variables = {"JURYMAST_SECRETS": str(secrets), "JURYMAST_CHAINS": str(directory / "chains-0.toml")}
         base = replace(built, name=f"{built.name}-halt", environment={**built.environment, **variables})
         self.stack = replace(base, files=(*base.files, self._override(base.config()["services"]["health-monitor"])))
