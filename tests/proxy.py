@@ -1,4 +1,4 @@
-"""A TCP proxy that can turn into a black hole: connections stay open, nothing passes."""
+"""A TCP proxy that loses answers, or turns into a black hole: connections stay open, nothing passes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ class Proxy:
     def __init__(self, target_port: int) -> None:
         self._target_port = target_port
         self._swallowing = False
+        self._unwanted: bytes | None = None
+        self.lost = 0
         self._stalled: set[asyncio.Task[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: list[asyncio.StreamWriter] = []
@@ -35,9 +37,19 @@ class Proxy:
         """From now on bytes are accepted and go nowhere; those of a connection made meanwhile, too."""
         self._swallowing = True
 
+    def lose(self, marker: bytes) -> None:
+        """The next bytes from the target that hold this go nowhere. Servers write whole messages."""
+        self._unwanted = marker
+
     def stall(self) -> None:
         """The connections there are now are not read from any more: their senders' buffers fill. New ones work."""
         self._stalled |= self._tasks
+
+    def vanish(self) -> None:
+        """As if there had never been anything."""
+        self._server.close()
+        for writer in self._writers:
+            writer.close()
 
     def forward(self) -> None:
         """New connections work again. Those that lost bytes are cut, as a stateful firewall does."""
@@ -60,7 +72,9 @@ class Proxy:
             while data := await source.read(65_536):
                 if asyncio.current_task() in self._stalled:
                     await asyncio.Event().wait()
-                if not self._swallowing:
+                if self._unwanted is not None and self._unwanted in data:
+                    self._unwanted, self.lost = None, self.lost + 1
+                elif not self._swallowing:
                     sink.write(data)
                     await sink.drain()
             sink.close()

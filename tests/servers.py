@@ -18,6 +18,7 @@ from typing import Any
 
 import aiohttp
 import nats
+import nkeys  # type: ignore[import-untyped]  # It has no stubs.
 from nats.aio.client import Client
 
 from jurymast.bus import Bus
@@ -49,6 +50,11 @@ def free_port() -> int:
             probe.bind(("127.0.0.1", port))
             return port
     raise AssertionError
+
+
+def new_seed() -> str:
+    """Of a user that no server knows."""
+    return bytes(nkeys.encode_seed(secrets.token_bytes(32), nkeys.PREFIX_BYTE_USER)).decode()
 
 
 async def eventually(check: Callable[[], Awaitable[Any]], within_s: float = 15.0, what: str = "") -> Any:

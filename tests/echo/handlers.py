@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,13 @@ class Handlers:
                 os._exit(9)
             if asked.act == "slow":
                 await asyncio.sleep(self._settings.slow_s)
+            if asked.act == "block":
+                await asyncio.to_thread(time.sleep, self._settings.slow_s)
+            if asked.act == "stall":
+                try:
+                    await asyncio.sleep(self._settings.slow_s)
+                finally:  # Asked to end, it stops the whole event loop.
+                    time.sleep(self._settings.slow_s)  # noqa: ASYNC251
         async with self._store.transaction() as session:
             if await session.get(AnsweredRow, asked.id):
                 return  # Redelivered: its answer is in the outbox, or out already.

@@ -10,7 +10,7 @@ from jurymast.messages.lease import LeaseHeld
 ASKER = "asker"
 """Whoever asks the echo service is a service of its own."""
 
-Act = Literal["answer", "busy", "refuse", "bug", "halt", "crash", "slow"]
+Act = Literal["answer", "busy", "refuse", "bug", "halt", "crash", "slow", "block", "stall"]
 
 
 class Asked(Message, frozen=True, kw_only=True):

@@ -11,9 +11,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from nats.aio.msg import Msg
 
+from jurymast import clock
 from jurymast.bus import Bus, Delivery
 from jurymast.bus.dead import Graveyard
+from jurymast.bus.pull import PAUSE_S
 from jurymast.envelope import stamp
 from jurymast.errors import Fatal, Misconfigured, Rejected, Transient
 from jurymast.messages.channel import SCHEMA_HEADER
@@ -23,7 +26,6 @@ from jurymast.streams import TABLE, Consumer, Table, replay_consumer
 from jurymast.telemetry import Metrics, Tracer
 from tests.echo.messages import ASKED, MEASURED, Asked, Measured
 from tests.echo.streams import ECHO, ECHO_TABLE
-from tests.proxy import Proxy
 from tests.servers import NatsServer, eventually, running_bus
 
 
@@ -167,6 +169,42 @@ async def test_what_cannot_be_read_is_dead_at_once_and_its_neighbours_are_handle
     assert (letter.cause, letter.payload, letter.subject) == ("rejected", payload, subject)
 
 
+HOSTILE = {
+    "subject that is not UTF-8": b"PUB echo.asked.\xff 1\r\nx\r\n",
+    "subject with white space": b"PUB echo.asked.\x0b\x0c 1\r\nx\r\n",
+    "header block without a line": b"HPUB echo.asked.a 8 9\r\nNATS/1.0x\r\n",
+    "header that is not UTF-8": b"HPUB echo.asked.a 16 17\r\nNATS/1.0 \xff\xff\xff\r\n\r\nx\r\n",
+    "inline status": b"HPUB echo.asked.a 16 17\r\nNATS/1.0 404\r\n\r\nx\r\n",
+    "status header": b"HPUB echo.asked.a 25 26\r\nNATS/1.0\r\nStatus: 503\r\n\r\nx\r\n",
+}
+"""What the server takes, the stream keeps, and a client may stumble over at every delivery."""
+
+
+@pytest.mark.parametrize("raw", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
+async def test_hostile_bytes_become_a_dead_letter(server: NatsServer, bus: Bus, raw: bytes, *, batch: bool) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b'CONNECT {"headers":true,"verbose":false}\r\n' + raw + b"PING\r\n")
+    while await reader.readline() != b"PONG\r\n":
+        pass
+    writer.close()
+    await writer.wait_closed()
+    handled = asyncio.Event()
+
+    async def handle(_: object) -> None:
+        handled.set()
+
+    if batch:
+        bus.on_batch("echo-asked", ASKED, handler=handle)
+    else:
+        bus.on("echo-asked", ASKED, handler=handle)
+    await bus.consume()
+    await ask(bus, "good")
+    assert (await one_letter(bus)).payload == b"x"
+    await asyncio.wait_for(handled.wait(), 5)
+    await settled(bus)
+
+
 async def test_in_a_failing_batch_only_the_culprit_pays(bus: Bus) -> None:
     sizes: list[int] = []
     handled: set[int] = set()
@@ -253,19 +291,77 @@ async def test_a_handler_whose_own_work_was_cancelled_has_failed_and_the_loop_li
     assert calls == [1, 2]
 
 
-async def test_a_handler_slower_than_the_deadline_keeps_its_message(bus: Bus) -> None:
-    """The consumer's deadline is 1.5 s; without word from the handler the server would deliver the message again."""
+async def test_a_handler_slower_than_the_deadline_keeps_its_message(server: NatsServer, bus: Bus) -> None:
+    """The consumer's deadline is 1.5 s; without word from the handler the server would give the message to the other process."""
     calls: list[int] = []
 
     async def slow(delivery: Delivery[Asked]) -> None:
         calls.append(delivery.position.attempt)
         await asyncio.sleep(4)
 
-    bus.on("echo-asked", ASKED, handler=slow)
-    await bus.consume()
-    await ask(bus, "a")
-    await settled(bus)
+    async with running_bus(server.url, ECHO_TABLE) as rival:
+        for process in (bus, rival):
+            process.on("echo-asked", ASKED, handler=slow)
+            await process.consume()
+        await ask(bus, "a")
+        await settled(bus)
     assert calls == [1]
+
+
+async def test_a_loop_that_dies_ends_its_process(server: NatsServer) -> None:
+    async def handle(_: Sequence[Delivery[Measured]]) -> None:
+        raise Died
+
+    async with dying_bus(server.url, ECHO_TABLE) as (mortal, died):
+        mortal.on_batch("echo-measured", MEASURED, handler=handle)
+        await mortal.consume()
+        await mortal.publish(MEASURED, Measured(number=1), id="m")
+        await eventually(lambda: _true(died), what="the end")
+    assert [str(error) for error in died] == ["a bus task ended: Died()"]
+
+
+@pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
+async def test_a_consumer_that_vanished_is_not_asked_for_in_a_hot_loop(server: NatsServer, *, batch: bool) -> None:
+    asked_at: list[float] = []
+
+    async def count(_: Msg) -> None:
+        asked_at.append(clock.uptime_s())
+
+    async with running_bus(server.url, ECHO_TABLE) as bus, server.client() as nc:
+        if batch:
+            bus.on_batch("echo-asked", ASKED, handler=_unused)
+        else:
+            bus.on("echo-asked", ASKED, handler=Recorder())
+        await bus.consume()
+        await bus.js.delete_consumer("ECHO", "echo-asked")
+        await nc.subscribe("$JS.API.CONSUMER.MSG.NEXT.ECHO.echo-asked", cb=count)
+        await eventually(lambda: _true(len(asked_at) >= 4), what="questions")
+    assert asked_at[3] - asked_at[0] > 2 * PAUSE_S
+
+
+async def _unused(_: Sequence[Delivery[Any]]) -> None:
+    raise AssertionError
+
+
+async def test_messages_that_wait_for_another_attempt_can_fill_a_consumer_which_is_told(
+    server: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    narrow = tuple(replace(c, max_ack_pending=2, max_deliver=9) for c in ECHO.consumers)
+    table = TABLE.with_streams(replace(ECHO, consumers=narrow))
+    await server.provision(table)
+    async with running_bus(server.url, table) as bus:
+        busy = Recorder({name: [Transient("busy", retry_after_s=60)] for name in "abc"})
+        bus.on("echo-asked", ASKED, handler=busy)
+        await bus.consume()
+        await ask(bus, "a", "b", "c")
+        await eventually(lambda: _true(len(busy.calls) == 2), what="two attempts")
+        for _ in range(2):
+            await bus.check_consumers()
+        ratio = bus.metrics.registry.get_sample_value("jurymast_consumer_unsettled_ratio", {"consumer": "echo-asked"})
+    assert ratio == 1
+    told = [record.getMessage() for record in caplog.records if "wait for another attempt" in record.getMessage()]
+    assert told == ["echo-asked: 2 messages wait for another attempt, none else is delivered"]
+    assert [name for name, _ in busy.calls] == ["a", "b"]
 
 
 async def test_a_fatal_error_asks_the_process_to_end_and_keeps_the_message(server: NatsServer) -> None:
@@ -387,55 +483,6 @@ async def test_a_replay_that_kills_the_process_each_time_returns_as_itself(bus: 
     assert (again.cause, again.reason, again.attempts) == ("crashed", "died each time", 2)
 
 
-# -- publishing --------------------------------------------------------------------------------------------------------
-
-
-async def test_the_same_id_is_stored_once(bus: Bus) -> None:
-    first = await bus.publish(ASKED, asked("a"), id="same")
-    assert await bus.publish(ASKED, asked("a"), id="same") == first
-    assert (await bus.js.stream_info("ECHO")).state.messages == 1
-
-
-async def test_a_message_too_large_is_refused_by_name_and_the_connection_lives(bus: Bus) -> None:
-    with pytest.raises(Rejected, match=r"echo.measured.*10000\d\d\d bytes.*1048576"):
-        await bus.publish(MEASURED, Measured(number=1, payload=bytes(10_000_000)), id="huge")
-    with pytest.raises(Rejected, match=r"echo.measured.*message size"):
-        await bus.publish(MEASURED, Measured(number=1, payload=bytes(600_000)), id="large")
-    await bus.publish(MEASURED, Measured(number=1), id="small")
-
-
-async def test_a_subject_that_no_stream_takes_is_an_error_that_says_what_to_do(bus: Bus) -> None:
-    with pytest.raises(Transient, match=r"no stream takes nowhere\.at\.all: run `jurymast streams apply`"):
-        await bus.publish_raw("nowhere.at.all", b"", stamp(ASKED, "x"), within_s=0.3)
-
-
-async def test_a_publish_while_the_server_is_away_waits_for_it(server: NatsServer, bus: Bus) -> None:
-    server.kill()
-    publishing = asyncio.create_task(bus.publish(ASKED, asked("a"), id="a"))
-    await server.start()
-    assert await asyncio.wait_for(publishing, 10) == 1
-
-
-async def test_a_publish_that_runs_out_of_time_says_so_and_does_not_land_later(server: NatsServer, bus: Bus) -> None:
-    server.kill()
-    await eventually(lambda: _true(bus.trouble), what="noticing")
-    with pytest.raises(Transient, match="not connected to NATS"):
-        await bus.publish(ASKED, asked("a"), id="a", within_s=0.2)
-    await server.start()
-    await eventually(lambda: _true(not bus.trouble), what="reconnecting")
-    assert (await bus.js.stream_info("ECHO")).state.messages == 0
-
-
-async def test_a_connection_that_is_stuck_with_unsent_bytes_is_replaced_and_nothing_is_lost(server: NatsServer) -> None:
-    """The peer acknowledges no byte any more. Closing politely would wait for ever for the bytes to go."""
-    async with Proxy(server.port) as proxy, running_bus(f"nats://127.0.0.1:{proxy.port}", ECHO_TABLE) as bus:
-        await bus.publish(MEASURED, Measured(number=0), id="before")
-        proxy.stall()
-        messages = [Measured(number=number, payload=bytes(500_000)) for number in range(1, 41)]
-        sequences = await asyncio.gather(*(bus.publish(MEASURED, m, id=f"m{m.number}", within_s=20) for m in messages))
-        assert sorted(sequences) == list(range(2, 42))
-
-
 # -- life --------------------------------------------------------------------------------------------------------------
 
 
@@ -545,6 +592,29 @@ async def test_draining_finishes_what_runs_and_takes_nothing_new(server: NatsSer
         await successor.consume()
         await settled(successor)
         assert [name for name, _ in handler.calls] == ["b"]
+
+
+async def test_what_comes_while_a_batch_loop_ends_is_handled_and_costs_no_attempt(server: NatsServer) -> None:
+    """Its last question is still open at the server, and is answered with the next message."""
+    handled: list[int] = []
+
+    async def handle(deliveries: Sequence[Delivery[Measured]]) -> None:
+        handled.extend(delivery.message.number for delivery in deliveries)
+
+    async with running_bus(server.url, ECHO_TABLE, service="tester") as tester, running_bus(server.url, ECHO_TABLE) as bus:
+        bus.on_batch("echo-measured", MEASURED, handler=handle)
+        await bus.consume()
+        await eventually(lambda: _waiting(tester), what="an open question")
+        draining = asyncio.create_task(bus.drain())
+        await asyncio.sleep(0)
+        await tester.publish(MEASURED, Measured(number=1), id="m")
+        await draining
+        await settled(tester, "echo-measured")
+    assert handled == [1]
+
+
+async def _waiting(bus: Bus) -> bool:
+    return bool((await bus.js.consumer_info("ECHO", "echo-measured")).num_waiting)
 
 
 async def test_a_trace_goes_from_publish_to_handler_and_on_to_what_the_handler_publishes(bus: Bus) -> None:

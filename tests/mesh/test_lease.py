@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nats.js.errors import APIError
@@ -17,6 +18,7 @@ from jurymast.bus.lease import SELF_FENCE, LeaseLost, Term
 from jurymast.tasks import cancel
 from tests.echo.messages import ECHO_LEASE
 from tests.echo.streams import ECHO_TABLE
+from tests.proxy import Proxy
 from tests.servers import NatsServer, Process, eventually, running_bus
 
 TTL_S = 2
@@ -171,6 +173,61 @@ async def test_who_leads_again_after_another_begins_its_work_anew(bus: Bus, othe
 
 async def _count(terms: list[Term], wanted: int) -> bool:
     return len(terms) == wanted
+
+
+async def test_one_lost_answer_does_not_cost_the_lead(server: NatsServer, bus: Bus) -> None:
+    async with Proxy(server.port) as proxy, running_bus(f"nats://127.0.0.1:{proxy.port}", ECHO_TABLE) as far:
+        lease = lease_of(far, "leader", ttl_s=3)
+        running = asyncio.create_task(lease.run())
+        await eventually(lambda: _held(lease), what="leading")
+        first = lease.token
+        proxy.lose(b'"stream":"ECHO"')
+        await eventually(lambda: _renewed(lease, first + 2), what="two more renewals")
+        assert proxy.lost == 1
+        assert lease.terms == 1
+        await cancel(running)
+
+
+async def _renewed(lease: Lease, token: int) -> bool:
+    return lease.token >= token
+
+
+async def test_a_lease_counts_from_before_its_request(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer may have been under way for long, and the server counts from when it stored."""
+    lease, publish = lease_of(bus, "leader", ttl_s=4), bus.js.publish
+
+    async def slow(*arguments: Any, **options: Any) -> Any:
+        ack = await publish(*arguments, **options)
+        await asyncio.sleep(1.5)
+        return ack
+
+    monkeypatch.setattr(bus.js, "publish", slow)
+    started_s = clock.uptime_s()
+    assert await lease.step()
+    await eventually(lambda: _not_held(lease), what="the end of leadership")
+    assert clock.uptime_s() - started_s < 4 * SELF_FENCE + 0.75
+
+
+async def test_a_lease_is_given_back_only_after_the_work_of_its_term_has_ended(bus: Bus, other_bus: Bus) -> None:
+    lease, rival = lease_of(bus, "leader", ttl_s=30), lease_of(other_bus, "rival", ttl_s=30)
+    asked_to_end, may_end = asyncio.Event(), asyncio.Event()
+
+    async def work(_: Term) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            asked_to_end.set()
+            await may_end.wait()
+
+    running, leading = asyncio.create_task(lease.run()), asyncio.create_task(lease.lead(work))
+    await eventually(lambda: _held(lease), what="leading")
+    await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait_for(asked_to_end.wait(), 5)
+    assert not await rival.step()
+    may_end.set()
+    await eventually(rival.step, within_s=5, what="the rival's turn")
+    await cancel(running, leading)
 
 
 async def test_garbage_on_the_subject_of_a_lease_is_somebody_elses(bus: Bus) -> None:

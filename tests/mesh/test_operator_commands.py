@@ -143,6 +143,7 @@ HOSTILE = [
     (b"PUB a 3\r\n\xa2\xff\xfe\r\n", "(3 bytes: 'utf-8' codec can't decode byte 0xff"),
     (b"PUB a 3\r\n\xd4\x05a\r\n", '{"extension":5,"data":"0x61"}'),
     (b"PUB a 5000\r\n" + b"\x91" * 5000 + b"\r\n", "(5000 bytes: maximum recursion depth exceeded"),
+    (b"PUB a\x0b\x0c 1\r\n\x06\r\n", r"a\u000b\f [no schema] 6"),
     (b"PUB a\xff 1\r\n\x01\r\n", r"a\xff [no schema] 1"),
     (b"PUB a r\xff 1\r\n\x02\r\n", "a [no schema] 2"),
     (b"HPUB a 16 17\r\nNATS/1.0 \xff\xff\xff\r\n\r\n\x03\r\n", "a [no schema] 3"),

@@ -6,7 +6,7 @@ import asyncio
 import json
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -314,13 +314,58 @@ async def test_a_handler_that_does_not_end_is_left_behind_at_the_bound_and_its_m
     await answer_to(tester, "a")
 
 
-async def test_a_background_task_that_dies_takes_its_process_down(server: NatsServer, tmp_path: Path) -> None:
-    service = Service("tests.echo.faulty", server.url, tmp_path)
-    try:
-        assert await service.process.wait() == EXIT_FAILED
-        assert "background task doomed ended: ZeroDivisionError" in critical(service)
-    finally:
+@pytest.mark.parametrize("act", ["block", "stall"])
+async def test_neither_a_thread_nor_a_blocked_loop_outlives_the_bound(start_echo: StartEcho, tester: Bus, act: Act) -> None:
+    echo = await start_echo(JURYMAST_SLOW_S="60", JURYMAST_DRAIN_S="0.5").ready()
+    await ask(tester, "a", act)
+    await busy(tester)
+    echo.process.send(signal.SIGTERM)
+    assert await echo.process.wait(10) == EXIT_FAILED
+    assert "did not end within 5.5 s" in critical(echo)
+
+
+async def test_a_service_can_be_stopped_while_nats_is_away(server: NatsServer, start_echo: StartEcho) -> None:
+    echo = await start_echo().ready()
+    server.kill()
+    await echo.status_becomes(503)
+    echo.process.send(signal.SIGTERM)
+    assert await echo.process.wait(10) == EXIT_OK
+    assert critical(echo) == ""
+    assert "Traceback" not in echo.process.log.read_text()
+
+
+@pytest.fixture
+def start_faulty(server: NatsServer, tmp_path: Path) -> Iterator[Callable[[str], Service]]:
+    started: list[Service] = []
+
+    def start(fault: str) -> Service:
+        started.append(Service("tests.echo.faulty", server.url, tmp_path, JURYMAST_FAULT=fault))
+        return started[-1]
+
+    yield start
+    for service in started:
         service.process.end()
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "says"),
+    [
+        ("died", EXIT_FAILED, "background task doomed ended: ZeroDivisionError()"),
+        ("cancelled", EXIT_FAILED, "background task doomed was cancelled from inside"),
+        ("misconfigured", EXIT_MISCONFIGURED, "an operator must act"),
+    ],
+)
+async def test_a_background_task_that_ends_takes_its_process_down(
+    start_faulty: Callable[[str], Service], fault: str, code: int, says: str
+) -> None:
+    service = start_faulty(fault)
+    assert await service.process.wait() == code
+    assert says in critical(service)
+
+
+async def test_a_readiness_check_that_is_cancelled_from_inside_has_failed(start_faulty: Callable[[str], Service]) -> None:
+    why = await start_faulty("check").status_becomes(503)
+    assert "doubtful: what it waited for was cancelled" in why
 
 
 # -- traces ------------------------------------------------------------------------------------------------------------
@@ -373,3 +418,16 @@ async def test_spans_are_exported_under_the_trace_of_the_message(start_echo: Sta
         assert names["handle echo-asked"] == trace_id
         raw = await tester.js.get_last_msg("ECHO", "echo.answered.a")
         assert (raw.headers or {})["traceparent"].startswith(f"00-{trace_id}-"), "what it published belongs to the same trace"
+
+
+async def test_a_collector_that_never_answers_does_not_hold_up_the_end(start_echo: StartEcho, tester: Bus) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        echo = await start_echo(JURYMAST_OTLP_ENDPOINT=f"http://127.0.0.1:{silent.getsockname()[1]}").ready()
+        await ask(tester, "a")
+        await answer_to(tester, "a")
+        echo.process.send(signal.SIGTERM)
+        assert await echo.process.wait(10) == EXIT_OK
+    stopped = (await tester.js.get_last_msg("SERVICES", "service.stopped.echo")).data
+    assert stopped

@@ -38,3 +38,25 @@ async def test_what_has_ended_already_is_no_trouble() -> None:
     await asyncio.wait({task})
     await tasks.cancel(task)
     await tasks.cancel()
+
+
+async def test_an_end_that_nobody_asked_for_is_told_from_one_that_was() -> None:
+    async def waiting() -> None:
+        await asyncio.Event().wait()
+
+    async def cancelled_inside() -> None:
+        raise asyncio.CancelledError
+
+    async def failing() -> None:
+        raise ZeroDivisionError
+
+    async def ending() -> None:
+        return
+
+    asked = asyncio.create_task(waiting())
+    await asyncio.sleep(0)
+    await tasks.cancel(asked)
+    others = [asyncio.create_task(work()) for work in (cancelled_inside, failing, ending)]
+    await asyncio.wait(others)
+    reasons = [tasks.ended_unasked(task) for task in (asked, *others)]
+    assert reasons == ["", "was cancelled from inside", "ended: ZeroDivisionError()", "ended"]

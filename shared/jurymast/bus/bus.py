@@ -28,6 +28,7 @@ from jurymast.envelope import fence, stamp
 from jurymast.errors import Fatal, Misconfigured, Transient, explain
 from jurymast.messages.channel import AnyChannel, Channel, M
 from jurymast.messages.dead import REPLAY
+from jurymast.nats_client import harden
 from jurymast.nats_failure import NATS_FAILURE
 from jurymast.permissions import inbox
 from jurymast.settings import Settings, without_credentials
@@ -108,6 +109,7 @@ class Bus:
             await asyncio.wait({connecting, refused}, return_when=asyncio.FIRST_COMPLETED)
             if self._refusal.is_set() and not (connecting.done() and connecting.exception() is None):
                 raise Misconfigured(self.trouble)
+            harden(connecting.result())
             return connecting.result()
         finally:
             connecting.cancel()
@@ -141,7 +143,7 @@ class Bus:
         await cancel(*self._tasks)
         try:
             await self.broker.stop()
-        except NATS_FAILURE:  # Nothing can be flushed to a server that is not there.
+        except (OSError, *NATS_FAILURE):  # Nothing can be flushed to a server that is not there.
             await self.nc.close()
 
     # -- receiving -----------------------------------------------------------------------------------------------------

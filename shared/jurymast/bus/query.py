@@ -56,6 +56,7 @@ class Queries:
         await self._nc.subscribe(query.name, queue="" if everyone else self._service, cb=guarded)
 
     async def ask(self, query: Query[M, R], question: M, *, within_s: float) -> R:
+        self._check()
         try:
             raw = await self._nc.request(query.name, query.ask.encode(question), timeout=within_s, headers=stamp(query.ask))
         except NoRespondersError:
@@ -66,6 +67,7 @@ class Queries:
 
     async def ask_all(self, query: Query[M, R], question: M, *, within_s: float) -> list[R]:
         """Every answer that arrives in time. A refusal is somebody's who cannot help; it hides no other's answer."""
+        self._check()
         inbox = self._nc.new_inbox()
         answers: list[R] = []
         try:
@@ -82,6 +84,11 @@ class Queries:
         except NATS_FAILURE as error:
             raise Transient(f"{query.name}: cannot ask: {explain(error)}") from error
         return answers
+
+    def _check(self) -> None:
+        """What is sent while disconnected is asked later, when nobody waits for the answer."""
+        if not self._nc.is_connected:
+            raise Transient("not connected to NATS")
 
 
 async def _until(subscription: Subscription, deadline: float) -> AsyncIterator[Msg]:

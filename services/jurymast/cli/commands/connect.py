@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
-from nats.aio.client import NATS_HDR_LINE_SIZE, Client
+from nats.aio.client import Client
 
 from jurymast import credentials
 from jurymast.cli.keys import read_seed
@@ -18,6 +18,7 @@ from jurymast.cli.mesh.commands import state_option
 from jurymast.cli.mesh.state import StateDirectory
 from jurymast.errors import JurymastError, Misconfigured, Transient, explain
 from jurymast.messages.channel import OPERATOR
+from jurymast.nats_client import HardenedClient
 from jurymast.nats_failure import NATS_FAILURE
 from jurymast.settings import nats_servers, without_credentials
 
@@ -52,19 +53,6 @@ class Login(NamedTuple):
     url: str
     seed: str = ""
     ca: str = ""
-
-
-class Listener(Client):
-    """The client's reader ends at a subject, reply or header that is not UTF-8, or at a header without a line, and nothing public
-    mends that. A test holds this to its version."""
-
-    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
-        headers = _utf8(headers) if headers and len(headers) > NATS_HDR_LINE_SIZE else b""
-        await super()._process_msg(sid, _utf8(subject), _utf8(reply), data, headers)
-
-
-def _utf8(text: bytes) -> bytes:
-    return text.decode(errors="backslashreplace").encode()
 
 
 def with_nats(command: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -118,7 +106,7 @@ async def _connected(
     if login.seed:
         options["nkeys_seed_str"] = login.seed
     options |= {"connect_timeout": CONNECT_S, "max_reconnect_attempts": 1, "reconnect_time_wait": 0}
-    client = Listener()
+    client = HardenedClient()
     connecting = asyncio.ensure_future(client.connect(servers, error_cb=hear, **options))
     refusing = asyncio.ensure_future(refused.wait())
     try:

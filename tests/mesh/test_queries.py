@@ -1,0 +1,88 @@
+"""Questions over plain request-reply: refusals, silence, and what an answer can carry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from jurymast.bus import Bus
+from jurymast.bus.query import Queries
+from jurymast.errors import Fatal, Rejected, Transient
+from jurymast.telemetry import Tracer
+from tests.echo.messages import COUNT, Count, CountAsked
+from tests.echo.streams import ECHO_TABLE
+from tests.servers import NatsServer, eventually, running_bus
+
+
+@pytest.fixture
+async def asker(server: NatsServer) -> AsyncIterator[Bus]:
+    async with running_bus(server.url, ECHO_TABLE, service="tester") as connected:
+        yield connected
+
+
+async def answer(_: CountAsked) -> Count:
+    return Count(answered=3)
+
+
+async def test_a_refusal_hides_no_other_answer(bus: Bus, asker: Bus) -> None:
+    async def refuse(_: CountAsked) -> Count:
+        raise Rejected("not mine")
+
+    for handler in (refuse, answer, refuse):
+        await bus.queries.answer(COUNT, handler, everyone=True)
+    await bus.nc.flush()
+    assert await asker.queries.ask_all(COUNT, CountAsked(), within_s=0.5) == [Count(answered=3)]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (Transient("the store is busy"), Transient, "Transient: the store is busy"),
+        (Rejected("no such match"), Rejected, "Rejected: no such match"),
+        (Rejected("two\r\nlines: and more"), Rejected, "Rejected: two lines: and more"),
+        (Rejected("not \udcff Unicode"), Rejected, r"Rejected: not \\udcff Unicode"),
+    ],
+)
+async def test_a_refusal_reaches_the_asker_as_its_kind(
+    bus: Bus, asker: Bus, error: Exception, kind: type[Exception], says: str
+) -> None:
+    async def refuse(_: CountAsked) -> Count:
+        raise error
+
+    await bus.queries.answer(COUNT, refuse)
+    await bus.nc.flush()
+    with pytest.raises(kind, match=says):
+        await asker.queries.ask(COUNT, CountAsked(), within_s=5)
+
+
+async def test_nobody_there_is_told_at_once(asker: Bus) -> None:
+    with pytest.raises(Transient, match=r"nobody answers echo\.count"):
+        await asker.queries.ask(COUNT, CountAsked(), within_s=30)
+    assert await asker.queries.ask_all(COUNT, CountAsked(), within_s=30) == []
+
+
+async def test_a_question_without_a_server_is_transient(server: NatsServer, asker: Bus) -> None:
+    server.kill()
+    await eventually(lambda: _trouble(asker), what="noticing")
+    for question in (asker.queries.ask, asker.queries.ask_all):
+        with pytest.raises(Transient):
+            await asyncio.wait_for(question(COUNT, CountAsked(), within_s=0.3), 5)
+
+
+async def _trouble(bus: Bus) -> str:
+    return bus.trouble
+
+
+async def test_a_fatal_error_in_an_answer_is_told_to_the_asker_and_ends_the_process(bus: Bus, asker: Bus) -> None:
+    ended: list[Fatal] = []
+
+    async def broken(_: CountAsked) -> Count:
+        raise Fatal("the store is gone")
+
+    await Queries(bus.nc, "echo", Tracer("echo"), ended.append).answer(COUNT, broken)
+    await bus.nc.flush()
+    with pytest.raises(Rejected, match="the store is gone"):
+        await asker.queries.ask(COUNT, CountAsked(), within_s=5)
+    assert [str(error) for error in ended] == ["the store is gone"]
