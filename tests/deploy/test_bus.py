@@ -120,6 +120,13 @@ def test_redis_asks_for_its_password(stack: Stack) -> None:
     assert "NOAUTH" in stack.compose("exec", "redis", "redis-cli", "ping")
 
 
+def test_redis_that_answers_with_an_error_is_not_healthy(stack: Stack) -> None:
+    password, (_, check) = kept(stack)["redis.conf"].split()[1], stack.container("redis")["Config"]["Healthcheck"]["Test"]
+    for old, new, code in ((password, "another", 1), ("another", password, 0)):
+        stack.compose("exec", "--env", f"REDISCLI_AUTH={old}", "redis", "redis-cli", "config", "set", "requirepass", new)
+        assert stack.tried("exec", "redis", "sh", "-c", check).returncode == code
+
+
 def test_a_key_that_is_replaced_holds_from_the_reload_on_and_disturbs_nobody(stack: Stack) -> None:
     monitor, old, before = stack.container("health-monitor"), seed(stack, "external"), kept(stack)
     (secrets(stack) / "external.seed").unlink()
