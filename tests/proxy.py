@@ -19,8 +19,8 @@ class Proxy:
         self._writers: list[asyncio.StreamWriter] = []
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
-        self.port: int = self._server.sockets[0].getsockname()[1]
+        self.port = 0
+        await self.appear()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -44,6 +44,10 @@ class Proxy:
     def stall(self) -> None:
         """The connections there are now are not read from any more: their senders' buffers fill. New ones work."""
         self._stalled |= self._tasks
+
+    async def appear(self) -> None:
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     def vanish(self) -> None:
         """As if there had never been anything."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
+from typing import NamedTuple
 
 import nkeys  # type: ignore[import-untyped]  # It has no stubs.
 
@@ -11,7 +12,14 @@ from jurymast.errors import Misconfigured, explain
 
 _SEED = re.compile(r"SU[A-Z2-7]{56}")
 _AUTHORIZATION = "authorization violation"
-_VIOLATION = re.compile(r'permissions violation for (?:publish|subscription) to "(?P<subject>[^"]+)"', re.IGNORECASE)
+_VIOLATION = re.compile(r'permissions violation for (?P<what>publish|subscription) to "(?P<subject>[^"]+)"', re.IGNORECASE)
+
+
+class Violation(NamedTuple):
+    subject: str
+    """In lower case, as the client tells it."""
+    listening: bool
+    """It was to be heard, not published on."""
 
 
 def public_key(seed: str) -> str:
@@ -54,7 +62,7 @@ def refusal(error: BaseException, *, has_seed: bool) -> str:
     return ""
 
 
-def forbidden(error: BaseException) -> str:
-    """The subject that the server does not let us use, in lower case as the client tells it; empty for any other error."""
+def violation(error: BaseException) -> Violation | None:
+    """What the server does not let us do, if this is about that."""
     match = _VIOLATION.search(explain(error))
-    return match["subject"].lower() if match else ""
+    return Violation(match["subject"].lower(), listening=match["what"].lower() == "subscription") if match else None

@@ -12,7 +12,7 @@ from nats.errors import Error as NatsError
 
 from jurymast.bus import Bus
 from jurymast.cli.keys import read_seed
-from jurymast.credentials import forbidden
+from jurymast.credentials import violation
 from tests.echo.access import ECHO_ACCESS
 from tests.echo.streams import ECHO_TABLE
 from tests.servers import NatsServer, Service, running_bus
@@ -58,8 +58,8 @@ async def visitor(server: NatsServer, role: str, url: str = "") -> AsyncIterator
     refused: list[str] = []
 
     async def hear(error: Exception) -> None:
-        if subject := forbidden(error):
-            refused.append(subject)
+        if found := violation(error):
+            refused.append(found.subject)
 
     async with connected(url or server.url, error_cb=hear, **server.login(role)) as nc:
         yield Visitor(nc, refused)

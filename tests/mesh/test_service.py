@@ -153,6 +153,36 @@ async def test_a_service_that_waits_for_nats_can_be_stopped(server: NatsServer, 
     assert await echo.process.wait(5) == EXIT_OK
 
 
+async def _not_heard(echo: Service) -> bool:
+    return await echo.get("/readyz") == (
+        503,
+        "nats: NATS does not let echo listen on echo.count: correct it, then restart echo\n",
+    )
+
+
+RESTRICTED = """
+authorization { users: [
+  { user: restricted, password: p, permissions: { publish: ">", subscribe: { allow: ">", deny: ["echo.count"] } } }
+  { user: anybody }
+] }
+no_auth_user: anybody
+"""
+
+
+async def test_a_service_that_may_not_listen_is_not_ready_and_says_what_it_does_not_hear(tmp_path: Path) -> None:
+    """The server refuses only the subscription; the service would never hear a question, and never know."""
+    server, conf = NatsServer(tmp_path / "nats"), tmp_path / "nats" / "nats.conf"
+    conf.write_text(conf.read_text() + RESTRICTED)
+    await server.start()
+    await server.provision(ECHO_TABLE)
+    echo = Service("tests.echo", server.url.replace("//", "//restricted:p@"), tmp_path)
+    try:
+        await eventually(lambda: _not_heard(echo), what="the reason")
+    finally:
+        echo.process.end()
+        server.kill()
+
+
 # -- servers that fail -------------------------------------------------------------------------------------------------
 
 

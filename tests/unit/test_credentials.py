@@ -17,7 +17,7 @@ from nats.errors import Error
 from jurymast.bus.connection import security
 from jurymast.cli.commands.keys import deployment, keys
 from jurymast.cli.keys import KeyDirectory, read_seed
-from jurymast.credentials import forbidden, public_key, refusal, tls_context
+from jurymast.credentials import Violation, public_key, refusal, tls_context, violation
 from jurymast.errors import Misconfigured
 from jurymast.settings import Secret, Settings, load, redacted
 
@@ -101,9 +101,9 @@ def test_what_waiting_does_not_repair_is_told_apart() -> None:
     assert "does not know the key" in refusal(refused, has_seed=True)
     for passing in (OSError("connection refused"), TimeoutError(), Error("nats: 'Authentication Timeout'"), ssl.SSLEOFError()):
         assert refusal(passing, has_seed=True) == ""
-    assert forbidden(Error('nats: permissions violation for publish to "a.b"')) == "a.b"
-    assert forbidden(Error('nats: Permissions Violation for Subscription to "A.>"')) == "a.>"
-    assert forbidden(Error("nats: slow consumer")) == ""
+    assert violation(Error('nats: permissions violation for publish to "a.b"')) == Violation("a.b", listening=False)
+    assert violation(Error('nats: Permissions Violation for Subscription to "A.>"')) == Violation("a.>", listening=True)
+    assert violation(Error("nats: slow consumer")) is None
 
 
 # -- the directory -----------------------------------------------------------------------------------------------------

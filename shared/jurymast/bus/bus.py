@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -133,8 +132,7 @@ class Bus:
         self._draining = True
         for loop in self._loops:
             loop.stop()
-        with suppress(*NATS_FAILURE):  # There is nothing to unsubscribe from a server that is away.
-            await asyncio.gather(*(subscriber.stop() for subscriber in self.broker.subscribers), *self._pulling)
+        await asyncio.gather(*(subscriber.stop() for subscriber in self.broker.subscribers), *self._pulling)
 
     async def close(self) -> None:
         self._draining = self._closing = True
@@ -257,6 +255,8 @@ class Bus:
 
     async def round_trip(self, within_s: float) -> float:
         """Seconds for a request through JetStream's API and back: what a ping cannot prove."""
+        if unheard := ", ".join(sorted(self._forbidden.unheard)):
+            raise Transient(f"NATS does not let {self.service} listen on {unheard}: correct it, then restart {self.service}")
         started = monotonic()
         try:
             reply = await self.nc.request("$JS.API.INFO", timeout=within_s)
@@ -272,6 +272,7 @@ class Bus:
 
     def _changed(self, trouble: str) -> None:
         self.trouble = trouble
+        self._forbidden.unheard.clear()  # A new connection listens anew, and is told anew.
         log.info(trouble or "connected to NATS again")
 
     def _refused(self, why: str) -> None:

@@ -23,8 +23,7 @@ PINGS_LOST = 2
 """A half-open connection is given up after this many seconds without an answer to a ping."""
 
 PENDING_BYTES = 256 * 1024
-"""Held while reconnecting: pull requests and acknowledgements. With 0 every pull raises, and FastStream restarts it in a hot
-loop; publishes of ours are not sent while disconnected. One that was on its way to a frozen server may still land."""
+"""Held while reconnecting: acknowledgements. Nothing else is sent then; what was on its way to a frozen server may still land."""
 
 CONNECT_TIMEOUT_S = 2
 RECONNECT_WAIT_S = 0.25
@@ -51,10 +50,10 @@ def make_broker(
     closed: Callable[[], Awaitable[None]],
     changed: Callable[[str], None],
     refused: Callable[[str], None],
-    forbidden: Callable[[str], None],
+    forbidden: Callable[[credentials.Violation], None],
 ) -> NatsBroker:
     """A broker that reconnects for ever and never acknowledges by itself. `refused` is called with the reason when the server
-    will not have us, `forbidden` with each subject that it does not let us use, in lower case."""
+    will not have us, `forbidden` with what it does not let us do."""
 
     said = ""
 
@@ -64,9 +63,9 @@ def make_broker(
         text = explain(problem)
         if why := credentials.refusal(problem, has_seed=bool(settings.nats_seed)):
             refused(why)
-        elif subject := credentials.forbidden(problem):
+        elif violation := credentials.violation(problem):
             metrics.violations.inc()
-            forbidden(subject)
+            forbidden(violation)
         if text != said:  # While a server is away the same error comes several times a second.
             log.warning("the NATS client reports: %s", text)
         said = text

@@ -15,6 +15,7 @@ from nats.errors import MaxPayloadError, OutboundBufferLimitError
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
+from jurymast.credentials import Violation
 from jurymast.envelope import EXPECT_SUBJECT_HEADER, ID_HEADER
 from jurymast.errors import Rejected, Transient, explain
 from jurymast.messages.channel import SCHEMA_HEADER
@@ -48,14 +49,18 @@ class Ids:
 
 
 class Forbidden:
-    """Subjects that the server did not let us use. The client hears of it beside the publish, which only times out."""
+    """What the server does not let us do. The client hears of it beside the call, which only times out."""
 
     def __init__(self, service: str) -> None:
+        self.unheard: set[str] = set()
+        """Subjects that we should hear on this connection and do not."""
         self._service = service
         self._when: dict[str, float] = {}
 
-    def add(self, subject: str) -> None:
-        """In lower case, as the client tells it."""
+    def add(self, violation: Violation) -> None:
+        subject = violation.subject
+        if violation.listening:
+            self.unheard.add(subject)
         if subject not in self._when:
             log.error("NATS does not let %s use %s", self._service, subject, extra={"subject": subject})
         if len(self._when) >= REMEMBERED:
@@ -133,7 +138,7 @@ class Outgoing:
             case OutboundBufferLimitError():
                 return Transient(f"{subject}: not connected to NATS")
             case APIError():
-                return _refused(subject, error)
+                return refusal(subject, error)
             case TimeoutError():
                 return Transient(f"{subject}: no acknowledgement in time; it may or may not be stored")
             case _:
@@ -146,7 +151,8 @@ class Outgoing:
         return counters
 
 
-def _refused(subject: str, error: APIError) -> Transient | Rejected:
+def refusal(subject: str, error: APIError) -> Transient | Rejected:
+    """What JetStream's answer means: only what names a fault of the request can never succeed."""
     why = f"{error.description} (error {error.err_code})"
     if error.err_code == WRONG_LAST_SEQUENCE:
         return Overtaken(f"{subject}: another message was stored before: {why}")

@@ -87,7 +87,7 @@ async def connection(login: Login) -> AsyncIterator[Client]:
     try:
         yield nc
     except Transient:
-        if subjects := [subject for error in heard if (subject := credentials.forbidden(error))]:
+        if subjects := [violation.subject for error in heard if (violation := credentials.violation(error))]:
             raise Misconfigured(f"NATS does not let this key use {subjects[0]}: choose another one with --nats-seed") from None
         raise
     finally:
