@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -141,8 +142,9 @@ class Bus:
         await cancel(*self._tasks)
         try:
             await self.broker.stop()
-        except (OSError, *NATS_FAILURE):  # Nothing can be flushed to a server that is not there.
-            await self.nc.close()
+        except (OSError, RuntimeError, *NATS_FAILURE):  # Nothing can be flushed to a server that is not there.
+            with suppress(OSError, RuntimeError):  # The latter is what uvloop says of a transport that is closed already.
+                await self.nc.close()
 
     # -- receiving -----------------------------------------------------------------------------------------------------
 
