@@ -1,0 +1,125 @@
+"""Why the grid refuses. Nothing has changed then; a refusal's name and fields are those of the error in both contracts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from jurymast.errors import Rejected
+
+
+class Refusal(Rejected):
+    """One rule that was broken, with what broke it. Not frozen and compared by identity: Python itself writes to exceptions."""
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]  # Each one is a dataclass.
+
+    def __str__(self) -> str:
+        said = ", ".join(f"{name} {_shown(value)}" for name, value in self.data.items())
+        return f"{type(self).__name__}: {said}" if said else type(self).__name__
+
+
+def _shown(value: Any) -> str:
+    return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
+
+
+# -- amounts -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class AmountTooLarge(Refusal):
+    """An amount does not fit into 64 bits of grid units."""
+
+    amount: int
+
+
+@dataclass(eq=False)
+class InsufficientBalance(Refusal):
+    account: bytes
+    asset: int
+    available: int
+    needed: int
+
+
+# -- nonces ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class NonceUsed(Refusal):
+    nonce: int
+
+
+@dataclass(eq=False)
+class NonceTooFar(Refusal):
+    """Above the window: earlier ones must be used or cancelled first."""
+
+    nonce: int
+    floor: int
+
+
+@dataclass(eq=False)
+class FloorTooLow(Refusal):
+    """A floor only rises."""
+
+    floor: int
+    wanted: int
+
+
+# -- settlement --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class SameAsset(Refusal):
+    fill: int
+    asset: int
+
+
+@dataclass(eq=False)
+class NothingSold(Refusal):
+    fill: int
+
+
+@dataclass(eq=False)
+class NoPrice(Refusal):
+    asset: int
+
+
+@dataclass(eq=False)
+class FeeTooHigh(Refusal):
+    fill: int
+    fee_bps: int
+    most: int
+
+
+@dataclass(eq=False)
+class LimitNotMet(Refusal):
+    fill: int
+    bought: int
+    minimum: int
+
+
+@dataclass(eq=False)
+class NotConserved(Refusal):
+    """More of an asset is bought than sold."""
+
+    asset: int
+    sold: int
+    bought: int
+
+
+# -- matches -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class BadPrizes(Refusal):
+    """Prizes are basis points of the pot: one or more, in falling order, together 10,000, and no more than there are players."""
+
+    total_bps: int
+    prizes: int
+    players: int
+
+
+@dataclass(eq=False)
+class BadFee(Refusal):
+    fee_bps: int
