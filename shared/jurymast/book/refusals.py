@@ -24,6 +24,13 @@ def _shown(value: Any) -> str:
     return f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
+@dataclass(eq=False)
+class Malformed(Refusal):
+    """A value that its type cannot hold."""
+
+    what: str
+
+
 # -- amounts -----------------------------------------------------------------------------------------------------------
 
 
@@ -123,3 +130,56 @@ class BadPrizes(Refusal):
 @dataclass(eq=False)
 class BadFee(Refusal):
     fee_bps: int
+
+
+# -- the lock ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class EpochNotNewer(Refusal):
+    epoch: int
+    current: int
+
+
+@dataclass(eq=False)
+class NoSuchChain(Refusal):
+    chain: int
+
+
+@dataclass(eq=False)
+class WrongTotals(Refusal):
+    """The totals that were brought are not those that were signed."""
+
+    signed: bytes
+
+
+@dataclass(eq=False)
+class WrongVersion(Refusal):
+    """Guards are rotated one version after the other."""
+
+    version: int
+    current: int
+
+
+@dataclass(eq=False)
+class NotActive(Refusal):
+    epoch: int
+    active: int
+
+
+@dataclass(eq=False)
+class Paused(Refusal):
+    until: int
+
+
+@dataclass(eq=False)
+class PauseTooLong(Refusal):
+    until: int
+    latest: int
+
+
+@dataclass(eq=False)
+class NotPaused(Refusal):
+    """There is no pause, or another one than what was signed about."""
+
+    until: int
