@@ -183,3 +183,34 @@ class NotPaused(Refusal):
     """There is no pause, or another one than what was signed about."""
 
     until: int
+
+
+# -- orders and positions ----------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class BadOrder(Refusal):
+    """An order has a price, a quantity and an id of 32 bytes."""
+
+    price: int
+    quantity: int
+
+
+@dataclass(eq=False)
+class OrderExists(Refusal):
+    id: bytes
+
+
+@dataclass(eq=False)
+class NoSuchOrder(Refusal):
+    """None that stands in the book and belongs to who asks."""
+
+    id: bytes
+
+
+@dataclass(eq=False)
+class BadTrade(Refusal):
+    """A trade has a size, and its money the same sign."""
+
+    size: int
+    quote: int
