@@ -69,8 +69,10 @@ def policy_problems(policy: Policy) -> list[str]:
         (policy.interval_ms > 0, "interval_s: more than zero"),
         (0 < policy.timeout_ms <= policy.interval_ms, "timeout_s: more than zero, and not longer than interval_s"),
         (
-            policy.interval_ms > 0 and policy.window_ms % policy.interval_ms == 0 and policy.window_ms >= 3 * policy.interval_ms,
-            "window_s: a multiple of interval_s, and at least three of them",
+            policy.interval_ms > 0
+            and policy.window_ms % policy.interval_ms == 0
+            and policy.window_ms >= 2 * longest_gap_ms(policy),
+            "window_s: a multiple of interval_s, and at least four times interval_s and two times timeout_s",
         ),
         (policy.window_ms >= 10 * policy.slot_ms, "window_s: at least ten times slot_ms, because missed blocks are normal"),
         (

@@ -79,7 +79,7 @@ def test_the_policy_of_these_tests_is_in_order() -> None:
         ({"timeout_ms": 2_001}, "timeout_s"),
         ({"timeout_ms": 0}, "timeout_s"),
         ({"window_ms": 29_000}, "window_s"),
-        ({"window_ms": 4_000}, "window_s"),
+        ({"window_ms": 10_000, "max_skew_ms": 4_000}, "window_s"),
         ({"slot_ms": 3_001}, "window_s"),
         ({"max_skew_ms": 3_999}, "max_skew_s"),
         ({"max_skew_ms": 30_000}, "max_skew_s"),
@@ -96,6 +96,10 @@ def test_the_policy_of_these_tests_is_in_order() -> None:
 )
 def test_a_policy_that_cannot_work_names_the_setting(changed: dict[str, Any], key: str) -> None:
     assert key in [problem.partition(":")[0] for problem in policy_problems(policy(**changed))]
+
+
+def test_the_shortest_window_is_twice_what_may_pass_without_an_answer() -> None:
+    assert policy_problems(policy(window_ms=12_000)) == []
 
 
 def test_a_single_observer_is_possible_with_a_quorum_of_operators_only() -> None:

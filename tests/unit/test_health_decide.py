@@ -66,6 +66,25 @@ def test_wherever_between_two_rounds_a_chain_halts_it_is_detected_in_time(halt_s
     assert at_s <= halt_s + WINDOW_S + INTERVAL_S
 
 
+@pytest.mark.parametrize("window_ms", range(12_000, 32_000, 2_000))
+@pytest.mark.parametrize("out", [(0, 0), (2, 4), (2, 6), (0, 6)])
+def test_a_chain_that_is_well_is_never_called_halted_however_the_watching_begins(
+    window_ms: int, out: tuple[float, float]
+) -> None:
+    models = dict.fromkeys(THREE, down(TIMEOUT, out))
+    found = verdicts(Watched(Truth(), models, policy(window_ms=window_ms)), for_s=90)
+    assert "halted" not in dict(found).values()
+    assert found[-1][1] == "healthy"
+
+
+@pytest.mark.parametrize("out", [(0, 0), (18, 24), (24, 30)])
+def test_a_halt_that_was_there_before_is_called_so_after_a_whole_window(out: tuple[float, float]) -> None:
+    models = dict.fromkeys(THREE, down(TIMEOUT, out))
+    found = verdicts(Watched(Truth(halts=((0, 1e9),)), models), for_s=90)
+    assert found[-1][1] == "halted"
+    assert found[-1][0] >= WINDOW_S
+
+
 def test_a_restart_after_a_halt_is_healthy_after_a_whole_window_of_normal_speed() -> None:
     watched = Watched(Truth(halts=((60, 300),)), THREE)
     found = verdicts(watched, for_s=600)
@@ -287,6 +306,12 @@ def test_a_window_begins_with_the_last_answer_before_it() -> None:
     seen = provider.evidence(state, 5_000, 20_000)
     assert (seen.head_first, seen.head_last, seen.answers, seen.longest_gap_ms) == (HEAD + 2, HEAD + 10, 8, 2_000)
     assert provider.evidence(state, 6_000, 20_000).head_first == HEAD + 3
+
+
+def test_without_an_answer_at_its_beginning_or_before_a_window_is_not_covered() -> None:
+    state = probed(*[GOOD] * 11)
+    assert provider.evidence(state, 0, 20_000).longest_gap_ms == 2_000
+    assert provider.evidence(state, -1, 20_000).longest_gap_ms == 20_001
 
 
 def test_gaps_count_from_the_windows_beginning_to_its_end() -> None:

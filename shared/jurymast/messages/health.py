@@ -68,7 +68,8 @@ class Evidence(Message, frozen=True, kw_only=True):
     answers: Count
     failures: Count
     longest_gap_ms: Count
-    """The longest time without an answer, from the window's beginning to its end."""
+    """The longest time without an answer, from the window's beginning to its end; all of it if none came at or before its
+    beginning: nothing says then where the chain was."""
     longest_stall_ms: Count
     """The longest time without a new block, from the window's beginning to its end."""
     head_first: Count

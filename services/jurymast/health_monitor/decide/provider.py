@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from jurymast.health_monitor.decide.sample import NETWORK, Answer, Failure, Sample
 from jurymast.messages.health import Evidence, Policy
@@ -82,59 +83,47 @@ def step(state: ProviderState, sample: Sample, quorum_head: int | None, policy: 
 
 
 def evidence(state: ProviderState, from_ms: int, to_ms: int) -> Evidence:
-    """What the samples of a window show. The last answer before it says where the chain was when it began."""
-    first: Answer | None = None
-    final: Answer | None = None
-    answers = failures = head_highest = tip_highest = read_ms = longest_gap_ms = longest_stall_ms = 0
-    answered_ms = risen_ms = from_ms
-    trouble = ""
-    for at_ms, sample_read_ms, _, result in state.history:
-        if at_ms > to_ms:
-            break
-        if isinstance(result, Failure):
-            if at_ms >= from_ms:
-                failures += 1
-                trouble = str(result)[:REASON_CHARACTERS]
-            continue
-        if at_ms <= from_ms or first is None:
-            first, head_highest, tip_highest = result, result.head, result.tip
-            if at_ms < from_ms:
-                continue
-        answers += 1
-        longest_gap_ms = max(longest_gap_ms, at_ms - answered_ms)
-        answered_ms = at_ms
-        if result.head > head_highest:
-            longest_stall_ms = max(longest_stall_ms, at_ms - risen_ms)
-            risen_ms, head_highest = at_ms, result.head
-        tip_highest = max(tip_highest, result.tip)
-        final, read_ms = result, sample_read_ms
+    """What the samples of a window show. The last answer at or before its beginning says where the chain was then."""
+    inside = [sample for sample in state.history if from_ms <= sample.at_ms <= to_ms]
+    failed = [sample.result for sample in inside if isinstance(sample.result, Failure)]
+    answers = [(sample, sample.result) for sample in inside if isinstance(sample.result, Answer)]
+    before = [s.result for s in state.history if s.at_ms <= from_ms and isinstance(s.result, Answer)]
     return Evidence(
         provider=state.name,
         operator=state.operator,
-        answers=answers,
-        failures=failures,
-        longest_gap_ms=max(longest_gap_ms, to_ms - answered_ms),
-        longest_stall_ms=max(longest_stall_ms, to_ms - risen_ms),
-        **_heights(first, final, head_highest, tip_highest),
-        read_ms=read_ms,
-        trouble=trouble,
+        answers=len(answers),
+        failures=len(failed),
+        longest_gap_ms=_longest_ms([s.at_ms for s, _ in answers], from_ms, to_ms) if before else to_ms - from_ms,
+        **_heights(before[-1:], answers, from_ms, to_ms),
+        read_ms=answers[-1][0].read_ms if answers else 0,
+        trouble=str(failed[-1])[:REASON_CHARACTERS] if failed else "",
     )
 
 
-def _heights(first: Answer | None, final: Answer | None, head_highest: int, tip_highest: int) -> dict[str, int]:
+def _heights(before: list[Answer], answers: list[tuple[Sample, Answer]], from_ms: int, to_ms: int) -> dict[str, int]:
     """All zero without an answer in the window, whatever came before it."""
-    if first is None or final is None:
-        first = final = SILENT
-        head_highest = tip_highest = 0
+    inside = [answer for _, answer in answers] or [SILENT]
+    first = (before or inside)[0] if answers else SILENT
+    highest, risen_ms = first.head, []
+    for sample, answer in answers:
+        if answer.head > highest:
+            highest = answer.head
+            risen_ms.append(sample.at_ms)
     return {
+        "longest_stall_ms": _longest_ms(risen_ms, from_ms, to_ms),
         "head_first": first.head,
-        "head_last": final.head,
-        "head_highest": head_highest,
-        "tip_highest": tip_highest,
+        "head_last": inside[-1].head,
+        "head_highest": highest,
+        "tip_highest": max(answer.tip for answer in (first, *inside)),
         "finalized_first": first.finalized,
-        "finalized_last": final.finalized,
-        "clock_ms": final.clock_ms,
+        "finalized_last": inside[-1].finalized,
+        "clock_ms": inside[-1].clock_ms,
     }
+
+
+def _longest_ms(moments_ms: list[int], from_ms: int, to_ms: int) -> int:
+    """Between any two of them, from a beginning to an end."""
+    return max(later - earlier for earlier, later in pairwise((from_ms, *moments_ms, to_ms)))
 
 
 def _rose(before: Answer | None, result: Answer | Failure) -> bool:
