@@ -13,10 +13,11 @@ ERROR_HEADER = "Jurymast-Error"
 
 
 def stamp(channel: AnyChannel, id: str | None = None) -> dict[str, str]:  # noqa: A002
-    """Schema, the current trace, and for what is stored the id by which the server drops repeats."""
+    """Schema, the current trace, and for what is stored the id by which the server drops repeats. The server knows ids of a whole
+    stream, `id` is one of the channel."""
     headers = {SCHEMA_HEADER: channel.schema}
     if id is not None:
-        headers[ID_HEADER] = id
+        headers[ID_HEADER] = f"{channel.name}/{id}"
     if trace := current_trace():
         headers[TRACE_HEADER] = trace.traceparent
     return headers

@@ -138,7 +138,7 @@ class Frame(Generic[S]):
                 await self._start(app)
                 await self._ended.wait()
             finally:
-                exit_within(self.settings.drain_s + CLOSE_S, EXIT_FAILED)
+                exit_within(self.settings.drain_s + CLOSE_S, (self._ending and self._ending.code) or EXIT_FAILED)
 
     async def _start(self, app: App[S]) -> None:
         self._stack.push_async_callback(asyncio.to_thread, self.tracer.close)
@@ -173,7 +173,7 @@ class Frame(Generic[S]):
     async def _announce(self, channel: Any, event: Any) -> None:
         """News about a service must not decide whether it lives."""
         with suppress(Transient):
-            await self.bus.publish(channel, event, id=f"{channel.name}.{self.instance}", within_s=1.0)
+            await self.bus.publish(channel, event, id=self.instance, within_s=1.0)
 
     def _end(self, code: int, reason: str) -> None:
         if self._ending is None:

@@ -42,7 +42,7 @@ class Handlers:
             answered = await self._store.count()
             answer = decide(asked, attempt=attempt, answered=answered, refuses=self._settings.refuses)
             session.add(AnsweredRow(id=asked.id))
-            self._outbox.add(session, ANSWERED, answer, id=f"echo.answered.{asked.id}")
+            self._outbox.add(session, ANSWERED, answer, id=asked.id)
         self._outbox.wake()
 
     async def measured(self, deliveries: Sequence[Delivery[Any]]) -> None:

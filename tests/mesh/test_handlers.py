@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from jurymast.messages.channel import SCHEMA_HEADER
 from jurymast.messages.dead import DEAD, REPLAY, DeadLetter
 from jurymast.settings import Settings
 from jurymast.streams import TABLE, Consumer, Table, replay_consumer
+from jurymast.tasks import cancel
 from jurymast.telemetry import Metrics, Tracer
 from tests.echo.messages import ASKED, MEASURED, Asked, Measured
 from tests.echo.streams import ECHO, ECHO_TABLE
@@ -121,7 +123,7 @@ async def test_a_rejected_message_is_dead_at_once_with_its_original_headers_and_
     assert handler.calls == [("a", 1), ("b", 1)]
     assert (letter.cause, letter.subject, letter.attempts) == ("rejected", "echo.asked.a", 1)
     assert letter.payload == ASKED.encode(asked("a"))
-    assert letter.headers["Nats-Msg-Id"] == "a"
+    assert letter.headers["Nats-Msg-Id"] == "echo.asked/a"
     assert letter.headers[SCHEMA_HEADER] == "echo.asked/1"
 
 
@@ -227,7 +229,7 @@ async def test_in_a_failing_batch_only_the_culprit_pays(bus: Bus) -> None:
 
 
 async def test_what_stands_behind_a_message_that_kills_the_process_is_handled_all_the_same(server: NatsServer) -> None:
-    """Two of them, with another in between: each life handles what it can, and dies at one of the two."""
+    """Two of them, with others in between, and new ones coming: each life handles what it can, and dies at one of the two."""
     handled: set[int] = set()
 
     async def handle(deliveries: Sequence[Delivery[Measured]]) -> None:
@@ -236,24 +238,32 @@ async def test_what_stands_behind_a_message_that_kills_the_process_is_handled_al
                 raise Died
         handled.update(delivery.message.number for delivery in deliveries)
 
+    async def keep_coming(bus: Bus) -> None:
+        for number in count(1_000):
+            await bus.publish(MEASURED, Measured(number=number), id=f"m{number}")
+            await asyncio.sleep(0.02)
+
     table = TABLE.with_streams(replace(ECHO, consumers=tuple(replace(c, ack_wait_s=1) for c in ECHO.consumers)))
     await server.provision(table)
     async with running_bus(server.url, table, service="tester") as bus:
         for number in range(8):
             await bus.publish(MEASURED, Measured(number=number), id=f"m{number}")
-    letter = None
-    for _ in range(20):
-        async with dying_bus(server.url, table) as (mortal, died):
-            mortal.on_batch("echo-measured", MEASURED, handler=handle)
-            await mortal.consume()
-            await eventually(partial(_dead_or_done, died, mortal), what="a death, or an end")
-            if len(found := await letters(mortal)) == 2:
-                letter = found[0]
-                break
-    assert handled == set(range(8)) - {3, 5}
-    assert letter is not None
-    assert (letter.cause, letter.subject, letter.attempts) == ("crashed", "echo.measured", 6)
-    assert "never finished" in letter.reason
+        coming = asyncio.create_task(keep_coming(bus))
+        found: list[DeadLetter] = []
+        while len(found) < 2:
+            async with dying_bus(server.url, table) as (mortal, died):
+                mortal.on_batch("echo-measured", MEASURED, handler=handle)
+                await mortal.consume()
+                await eventually(partial(_dead_or_done, died, mortal), within_s=20, what="a death, or an end")
+                found = await letters(mortal)
+        await cancel(coming)
+    assert handled >= set(range(8)) - {3, 5}
+    assert [MEASURED.decode(letter.payload, schema="echo.measured/1", subject="echo.measured").number for letter in found] == [
+        3,
+        5,
+    ]
+    assert {(letter.cause, letter.subject, letter.attempts) for letter in found} == {("crashed", "echo.measured", 6)}
+    assert "never settled" in found[0].reason
 
 
 class Died(BaseException):
@@ -384,6 +394,56 @@ async def test_a_fatal_error_asks_the_process_to_end_and_keeps_the_message(serve
         assert await letters(bus) == []
     finally:
         await bus.close()
+
+
+async def test_after_a_fatal_error_nothing_else_of_the_batch_is_tried(server: NatsServer) -> None:
+    calls: list[int] = []
+
+    async def handle(deliveries: Sequence[Delivery[Measured]]) -> None:
+        calls.append(len(deliveries))
+        raise Fatal("disk gone")
+
+    async with dying_bus(server.url, ECHO_TABLE) as (mortal, died):
+        for number in range(20):
+            await mortal.publish(MEASURED, Measured(number=number), id=f"m{number}")
+        mortal.on_batch("echo-measured", MEASURED, handler=handle)
+        await mortal.consume()
+        await eventually(lambda: _true(died), what="the end")
+        await mortal.drain()
+    assert calls == [20]
+    assert [str(error) for error in died] == ["disk gone"]
+
+
+async def test_what_escapes_a_single_handler_ends_the_process(server: NatsServer) -> None:
+    async def handle(_: Delivery[Asked]) -> None:
+        raise Died
+
+    async with dying_bus(server.url, ECHO_TABLE) as (mortal, died):
+        mortal.on("echo-asked", ASKED, handler=handle)
+        await mortal.consume()
+        await ask(mortal, "a")
+        await eventually(lambda: _true(died), what="the end")
+    assert "echo-asked ended: Died()" in str(died[0])
+
+
+async def test_a_message_that_could_not_be_buried_keeps_its_reason_and_holds_up_nobody(server: NatsServer, bus: Bus) -> None:
+    handler = Recorder({"a": [Rejected("the price is negative")] * 9})
+    await bus.js.delete_stream("DEAD")
+    bus.on("echo-asked", ASKED, handler=handler)
+    await bus.consume()
+    started_s = clock.uptime_s()
+    await ask(bus, "a", "b")
+    await eventually(lambda: _true(("b", 1) in handler.calls), what="the next message")
+    assert clock.uptime_s() - started_s < 4
+
+    async def tried_often() -> bool:
+        return (await bus.js.consumer_info("ECHO", "echo-asked")).num_redelivered == 1
+
+    await eventually(tried_often, what="its return")
+    await server.provision(ECHO_TABLE)
+    letter = await one_letter(bus)
+    assert (letter.cause, letter.reason) == ("rejected", "Rejected: the price is negative")
+    assert handler.calls.count(("a", 1)) == sum(name == "a" for name, _ in handler.calls) == 1
 
 
 async def test_a_message_that_cannot_be_buried_is_not_lost(server: NatsServer, bus: Bus) -> None:
@@ -620,27 +680,32 @@ async def test_draining_finishes_what_runs_and_takes_nothing_new(server: NatsSer
         assert [name for name, _ in handler.calls] == ["b"]
 
 
-async def test_what_comes_while_a_batch_loop_ends_is_handled_and_costs_no_attempt(server: NatsServer) -> None:
+@pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
+async def test_what_comes_while_a_loop_ends_is_handled_and_costs_no_attempt(server: NatsServer, *, batch: bool) -> None:
     """Its last question is still open at the server, and is answered with the next message."""
-    handled: list[int] = []
+    handler = Recorder()
 
-    async def handle(deliveries: Sequence[Delivery[Measured]]) -> None:
-        handled.extend(delivery.message.number for delivery in deliveries)
+    async def handle_all(deliveries: Sequence[Delivery[Asked]]) -> None:
+        for delivery in deliveries:
+            await handler(delivery)
 
     async with running_bus(server.url, ECHO_TABLE, service="tester") as tester, running_bus(server.url, ECHO_TABLE) as bus:
-        bus.on_batch("echo-measured", MEASURED, handler=handle)
+        if batch:
+            bus.on_batch("echo-asked", ASKED, handler=handle_all)
+        else:
+            bus.on("echo-asked", ASKED, handler=handler)
         await bus.consume()
         await eventually(lambda: _waiting(tester), what="an open question")
         draining = asyncio.create_task(bus.drain())
         await asyncio.sleep(0)
-        await tester.publish(MEASURED, Measured(number=1), id="m")
+        await ask(tester, "a")
         await draining
-        await settled(tester, "echo-measured")
-    assert handled == [1]
+        await settled(tester)
+    assert handler.calls == [("a", 1)]
 
 
 async def _waiting(bus: Bus) -> bool:
-    return bool((await bus.js.consumer_info("ECHO", "echo-measured")).num_waiting)
+    return bool((await bus.js.consumer_info("ECHO", "echo-asked")).num_waiting)
 
 
 async def test_a_trace_goes_from_publish_to_handler_and_on_to_what_the_handler_publishes(bus: Bus) -> None:

@@ -180,3 +180,24 @@ async def test_a_relay_that_cannot_publish_raises_transient_and_keeps_its_rows(b
     with pytest.raises(Transient, match="no stream takes"):
         await outbox.relay()
     assert len(await waiting(store)) == 1
+
+
+async def test_what_went_out_before_a_failure_is_not_sent_again(
+    bus: Bus, outbox: Outbox, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add(outbox, store, 1, 2)
+    publish, sent = bus.publish_raw, list[str]()
+
+    async def failing(subject: str, payload: bytes, headers: dict[str, str]) -> int:
+        sent.append(subject)
+        if len(sent) == 2:
+            raise Transient("the server is away")
+        return await publish(subject, payload, headers)
+
+    monkeypatch.setattr(bus, "publish_raw", failing)
+    with pytest.raises(Transient):
+        await outbox.relay()
+    assert len(await waiting(store)) == 1
+    await outbox.relay()
+    assert sent == [sent[0], sent[1], sent[1]]
+    assert await stored(bus) == [1, 2]

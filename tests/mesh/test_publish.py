@@ -9,7 +9,7 @@ import pytest
 
 from jurymast.bus import Bus
 from jurymast.bus.publish import Overtaken
-from jurymast.envelope import stamp
+from jurymast.envelope import ID_HEADER, stamp
 from jurymast.errors import Rejected, Transient
 from tests.echo.messages import ANSWERED, ASKED, MEASURED, Answered, Asked, Measured
 from tests.echo.streams import ECHO_TABLE
@@ -151,10 +151,15 @@ async def test_nobody_can_use_the_id_of_anothers_message_first(server: NatsServe
         running_bus(server.url, ECHO_TABLE, seed=new_seed()) as hostile,
     ):
         await hostile.publish(MEASURED, Measured(number=666), id="echo.answered.a")
-        await hostile.publish_raw("echo.measured", b"", stamp(MEASURED, "echo.answered.a"))
-        sequence = await victim.publish(ANSWERED, answered(1), id="echo.answered.a")
+        await hostile.publish_raw("echo.measured", b"", {**stamp(MEASURED), ID_HEADER: "echo.answered/a"})
+        sequence = await victim.publish(ANSWERED, answered(1), id="a")
         raw = await victim.js.get_msg("ECHO", sequence)
     assert raw.subject == "echo.answered.a"
+
+
+async def test_ids_are_those_of_a_channel(bus: Bus) -> None:
+    assert await bus.publish(ASKED, asked("a"), id="a") == 1
+    assert await bus.publish(ANSWERED, answered(1), id="a") == 2
 
 
 async def test_the_next_life_of_a_service_repeats_under_the_same_id(server: NatsServer) -> None:

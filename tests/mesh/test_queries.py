@@ -60,7 +60,7 @@ async def test_a_refusal_reaches_the_asker_as_its_kind(
 async def test_nobody_there_is_told_at_once(asker: Bus) -> None:
     with pytest.raises(Transient, match=r"nobody answers echo\.count"):
         await asker.queries.ask(COUNT, CountAsked(), within_s=30)
-    assert await asker.queries.ask_all(COUNT, CountAsked(), within_s=30) == []
+    assert await asyncio.wait_for(asker.queries.ask_all(COUNT, CountAsked(), within_s=30), 5) == []
 
 
 async def test_a_question_without_a_server_is_transient(server: NatsServer, asker: Bus) -> None:
@@ -86,3 +86,23 @@ async def test_a_fatal_error_in_an_answer_is_told_to_the_asker_and_ends_the_proc
     with pytest.raises(Rejected, match="the store is gone"):
         await asker.queries.ask(COUNT, CountAsked(), within_s=5)
     assert [str(error) for error in ended] == ["the store is gone"]
+
+
+async def test_an_answer_that_never_comes_or_is_cancelled_holds_up_no_other(bus: Bus, asker: Bus) -> None:
+    calls = 0
+
+    async def moody(_: CountAsked) -> Count:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise asyncio.CancelledError  # As when what it waits for was cancelled by somebody else.
+        if calls == 2:
+            await asyncio.Event().wait()
+        return Count(answered=calls)
+
+    await bus.queries.answer(COUNT, moody)
+    await bus.nc.flush()
+    for _ in range(2):
+        with pytest.raises(Transient, match="no answer"):
+            await asker.queries.ask(COUNT, CountAsked(), within_s=0.3)
+    assert (await asker.queries.ask(COUNT, CountAsked(), within_s=5)).answered == 3

@@ -172,12 +172,17 @@ no_auth_user: anybody
 async def test_a_service_that_may_not_listen_is_not_ready_and_says_what_it_does_not_hear(tmp_path: Path) -> None:
     """The server refuses only the subscription; the service would never hear a question, and never know."""
     server, conf = NatsServer(tmp_path / "nats"), tmp_path / "nats" / "nats.conf"
-    conf.write_text(conf.read_text() + RESTRICTED)
+    open_to_all = conf.read_text()
+    conf.write_text(open_to_all + RESTRICTED)
     await server.start()
     await server.provision(ECHO_TABLE)
-    echo = Service("tests.echo", server.url.replace("//", "//restricted:p@"), tmp_path)
+    echo = Service("tests.echo", server.url.replace("//", "//restricted:p@"), tmp_path, JURYMAST_DATABASE=str(tmp_path / "db"))
     try:
         await eventually(lambda: _not_heard(echo), what="the reason")
+        server.kill()
+        conf.write_text(open_to_all)
+        await server.start()
+        await echo.ready()
     finally:
         echo.process.end()
         server.kill()
@@ -232,6 +237,15 @@ async def test_a_killed_nats_turns_readiness_off_and_back_on(server: NatsServer,
     await changes_within(echo, 200, clock.uptime_s())
     await ask(tester, "after")
     await answer_to(tester, "after")
+
+
+async def test_an_outage_may_last_while_consumers_are_checked(server: NatsServer, start_echo: StartEcho) -> None:
+    echo = await start_echo(ECHO_CONSUMERS_EVERY_S="0.1").ready()
+    server.kill()
+    await echo.status_becomes(503)
+    await asyncio.sleep(1)  # Time itself is what is tested: several checks fail.
+    await server.start()
+    await echo.ready()
 
 
 async def test_a_frozen_service_does_not_claim_to_be_ready_when_it_wakes(start_echo: StartEcho, server: NatsServer) -> None:
@@ -342,6 +356,17 @@ async def test_a_handler_that_does_not_end_is_left_behind_at_the_bound_and_its_m
     assert clock.uptime_s() - started_s < 7
     await start_echo().ready()
     await answer_to(tester, "a")
+
+
+async def test_who_asks_a_second_time_does_not_wait(start_echo: StartEcho, tester: Bus) -> None:
+    echo = await start_echo(JURYMAST_SLOW_S="60", JURYMAST_DRAIN_S="60").ready()
+    await ask(tester, "a", "slow")
+    await busy(tester)
+    echo.process.send(signal.SIGTERM)
+    await eventually(lambda: _draining(echo), what="draining")
+    echo.process.send(signal.SIGTERM)
+    assert await echo.process.wait(5) == EXIT_FAILED
+    assert "leaving at once: SIGTERM again" in critical(echo)
 
 
 @pytest.mark.parametrize("act", ["block", "stall"])

@@ -33,13 +33,14 @@ from jurymast.nats_failure import NATS_FAILURE
 from jurymast.permissions import inbox
 from jurymast.settings import Settings, without_credentials
 from jurymast.streams import Consumer, Table
-from jurymast.tasks import cancel, ended_unasked
+from jurymast.tasks import asked_to_end, cancel, ended_unasked
 from jurymast.telemetry import Metrics, Tracer
 
 log = logging.getLogger(__name__)
 
 BATCH = 500
-PULL_S = 2.0
+PULL_S = 1.0
+"""A pull for a single handler waits this long on the server, and so may a drain."""
 WATCH_S = 0.5
 
 Handler = Callable[[Delivery[M]], Awaitable[None]]
@@ -70,6 +71,7 @@ class Bus:
         self._closing = False
         self._intakes: dict[str, Intake] = {}
         self._loops: list[PullLoop] = []
+        self._singles: list[Connected] = []
         self._graveyard = Graveyard(self)
         self._tasks: list[asyncio.Task[None]] = []
         self._pulling: list[asyncio.Task[None]] = []
@@ -119,12 +121,13 @@ class Bus:
     async def consume(self) -> None:
         """Start every handler that was registered. From here on messages flow."""
         self._keep_house()
-        await self.check_consumers()
+        unsettled = await self.check_consumers()
         await self.broker.start()
         for subscriber in self.broker.subscribers:
             durable = subscriber.extra_options["durable"]  # type: ignore[attr-defined]
-            subscriber.subscription = Connected(durable, subscriber.subscription, self.nc)  # type: ignore[attr-defined]
-        self._pulling = [self._task(loop.run(self.nc, self.js)) for loop in self._loops]
+            pulls = subscriber.subscription = Connected(durable, subscriber.subscription, self.nc)  # type: ignore[attr-defined]
+            self._singles.append(pulls)
+        self._pulling = [self._task(loop.run(self.nc, self.js, unsettled)) for loop in self._loops]
         for intake in self._intakes.values():
             self._task(intake.keep_alive())
 
@@ -133,13 +136,14 @@ class Bus:
         self._draining = True
         for loop in self._loops:
             loop.stop()
-        await asyncio.gather(*(subscriber.stop() for subscriber in self.broker.subscribers), *self._pulling)
+        await asyncio.gather(*(pulls.finish() for pulls in self._singles), *self._pulling)
+        await asyncio.gather(*(subscriber.stop() for subscriber in self.broker.subscribers))
 
     async def close(self) -> None:
         self._draining = self._closing = True
         for loop in self._loops:
             loop.stop()
-        await cancel(*self._tasks)
+        await cancel(*self._tasks, *self.queries.running)
         try:
             await self.broker.stop()
         except (OSError, RuntimeError, *NATS_FAILURE):  # Nothing can be flushed to a server that is not there.
@@ -158,7 +162,12 @@ class Bus:
         intake, stream = self._intake(consumer, channels, each)
 
         async def take(incoming: Incoming) -> None:
-            await intake.one(incoming)
+            try:
+                await intake.many((incoming,))
+            except BaseException as error:  # FastStream would go on without a word.
+                if not (isinstance(error, asyncio.CancelledError) and asked_to_end()):
+                    self._fatal(Fatal(f"{consumer} ended: {error!r}"))
+                raise
 
         self.broker.subscriber(
             intake.consumer.subjects[0],
@@ -178,7 +187,7 @@ class Bus:
         async def take(raws: Sequence[Msg]) -> None:
             await intake.many([codec.incoming(raw) for raw in raws])
 
-        self._loops.append(PullLoop(stream, consumer, size, take))
+        self._loops.append(PullLoop(stream, intake.consumer, size, take))
 
     def _intake(self, name: str, channels: tuple[AnyChannel, ...], handler: BatchHandler) -> tuple[Intake, str]:
         stream, consumer = self.table.consumer(name)
@@ -203,8 +212,10 @@ class Bus:
         replays = Replays(self._graveyard, dict(self._intakes))
         self.on_batch(f"replays-{self.service}", REPLAY, handler=replays.handle, size=1)
 
-    async def check_consumers(self) -> None:
-        """Services never create consumers: one that is missing is an operator's matter. Also refreshes the backlog metric."""
+    async def check_consumers(self) -> set[str]:
+        """Services never create consumers: one that is missing is an operator's matter. Also refreshes the backlog metric, and
+        returns those of which somebody has messages that are not settled."""
+        pending: set[str] = set()
         for stream, consumer in self.table.consumers_of(self.service):
             try:
                 info = await self.js.consumer_info(stream.name, consumer.name)
@@ -216,6 +227,9 @@ class Bus:
             self.metrics.backlog.labels(consumer.name).set((info.num_pending or 0) + unsettled)
             self.metrics.unsettled.labels(consumer.name).set(unsettled / consumer.max_ack_pending)
             self._tell_if_full(consumer, unsettled)
+            if unsettled:
+                pending.add(consumer.name)
+        return pending
 
     def _tell_if_full(self, consumer: Consumer, unsettled: int) -> None:
         """Messages that wait for another attempt count as delivered: with enough of them the server delivers nothing else."""
@@ -228,7 +242,7 @@ class Bus:
 
     def stamp(self, channel: AnyChannel, id: str) -> dict[str, str]:  # noqa: A002
         """The headers of what is to be stored, for those who keep it before they publish it."""
-        return stamp(channel, self._ids.sealed(id))
+        return self._ids.sealed(stamp(channel, id))
 
     async def publish(self, channel: Channel[M], message: M, *, id: str, within_s: float = WITHIN_S) -> int:  # noqa: A002
         """Store a message, return its sequence. `id` is deterministic: a repeat within the dedupe window stores nothing new."""

@@ -19,11 +19,12 @@ from jurymast.streams import Consumer, replay_consumer
 
 log = logging.getLogger(__name__)
 
-TERM_S = 2.0
+BURY_S = 2.0
+"""Neighbours wait so long when there is no stream of dead letters."""
 
 
 class Publisher(Protocol):
-    async def publish(self, channel: Channel[Any], message: Message, *, id: str) -> int: ...  # noqa: A002
+    async def publish(self, channel: Channel[Any], message: Message, *, id: str, within_s: float) -> int: ...  # noqa: A002
 
 
 class Graveyard:
@@ -60,7 +61,7 @@ class Graveyard:
     async def keep(self, letter: DeadLetter) -> None:
         # The time is part of the id: a letter that fails again after a replay is news, not a duplicate.
         name = f"{letter.consumer}.{letter.stream}.{letter.sequence}"
-        await self._publisher.publish(DEAD, letter, id=f"dead.{name}.{letter.attempts}.{letter.dead_ms}")
+        await self._publisher.publish(DEAD, letter, id=f"{name}.{letter.attempts}.{letter.dead_ms}", within_s=BURY_S)
         log.error("dead letter %s (%s): %s", name, letter.cause, letter.reason, extra={"subject": letter.subject})
 
 

@@ -14,13 +14,16 @@ from jurymast.bus.codec import Incoming
 from jurymast.bus.dead import Graveyard
 from jurymast.bus.delivery import Delivery, Reader, position_of
 from jurymast.bus.failure import Bury, Retry, Stop, Verdict, judge
-from jurymast.errors import Fatal, JurymastError, Transient, Undecodable, explain
+from jurymast.errors import Fatal, JurymastError, Undecodable, explain
 from jurymast.nats_failure import NATS_FAILURE
 from jurymast.streams import Consumer
 from jurymast.tasks import asked_to_end
 from jurymast.telemetry import Metrics, Trace, Tracer
 
 log = logging.getLogger(__name__)
+
+UNBURIED = 10_000
+"""So many reasons are remembered, while the dead letters' stream is away."""
 
 BatchHandler = Callable[[Sequence[Delivery[Any]]], Awaitable[None]]
 
@@ -47,11 +50,11 @@ class Intake:
         self._fatal = fatal
         self._span = f"handle {consumer.name}"
         self._held: dict[int, Msg] = {}
+        self._unburied: dict[int, Bury] = {}
+        """By sequence: what could not be dead-lettered when it should have been, and is not tried again."""
+        self._ended = False
         self._seconds = metrics.handle_seconds.labels(consumer.name)
         self._outcomes = {name: metrics.handled.labels(consumer.name, name) for name in ("ok", "retried", "dead")}
-
-    async def one(self, incoming: Incoming) -> None:
-        await self.many((incoming,))
 
     async def many(self, batch: Sequence[Incoming]) -> None:
         self._held.update((id(item.raw), item.raw) for item in batch)
@@ -107,18 +110,24 @@ class Intake:
 
     async def _handle_again(self, item: Incoming) -> None:
         """By itself: it may be the one that killed the process. Having done so at every attempt that it has, it gets no other."""
-        attempt = position_of(item.raw).attempt
-        if 0 < self.consumer.max_deliver < attempt:
-            reason = f"tried {attempt - 1} times, never finished: the process died or overran its deadline each time"
+        _, sequence, attempt = position_of(item.raw)
+        if unburied := self._unburied.pop(sequence, None):
+            await self._settle(item, unburied)
+        elif 0 < self.consumer.max_deliver < attempt:
+            reason = (
+                f"tried {attempt - 1} times, never settled: the process ended each time, killed by it or for a reason in its log"
+            )
             await self._settle(item, Bury("crashed", reason))
         else:
             await self._handle((item,))
 
     async def _handle(self, good: Sequence[Incoming]) -> None:
+        if self._ended:
+            return
         error = await self.attempt([item.content for item in good])  # type: ignore[misc]  # Undecodable ones were settled.
         if error is None:
             await self._acknowledge(good)
-        elif len(good) == 1:
+        elif len(good) == 1 or isinstance(error, Fatal):
             await self._settle(good[0], judge(error, position_of(good[0].raw).attempt, self.consumer))
         else:
             for item in good:  # One by one, so that the culprit alone pays.
@@ -146,8 +155,11 @@ class Intake:
                     await item.raw.term()
                     self._outcomes["dead"].inc()
                 case Stop(error):
+                    self._ended = True
                     self._fatal(error)
-        except (*NATS_FAILURE, Transient) as error:
+        except (*NATS_FAILURE, JurymastError) as error:
+            if isinstance(verdict, Bury) and len(self._unburied) < UNBURIED:
+                self._unburied[position_of(item.raw).sequence] = verdict
             log.warning("%s: could not settle a message, it will come again: %s", self.consumer.name, explain(error))
 
 

@@ -54,7 +54,8 @@ class Term:
         return self._lease.held and self._lease.terms == self._number
 
     def fence(self) -> dict[str, str]:
-        """Headers for a write to the lease's own stream: refused there (10071) when another one has led since."""
+        """Headers for a write to the lease's own stream, made just before it. It is refused there (10071) when another one has
+        led since, and when a renewal of ours came in between: while the term is held, fence it anew."""
         if not self.held:
             raise LeaseLost(f"lease {self._lease.name} is not held any more")
         return self._lease.fence()
@@ -84,7 +85,7 @@ class Lease:
         return self.token > 0 and clock.uptime_s() < self._until_s
 
     def fence(self) -> dict[str, str]:
-        """Headers for a write to the lease's own stream: refused there (10071) when this token is no longer the last."""
+        """See `Term.fence`."""
         if not self.held:
             raise LeaseLost(f"lease {self.name} is not held")
         return fence(self.token, self._subject)
@@ -184,14 +185,16 @@ class Lease:
         """The work of the term ends first: a successor begins at once. If it does not, the lease ends by itself."""
         if not self.held:
             return
-        token, self.token = self.token, 0
+        self.token = 0
         await self._tell(was_held=True)
         try:
             async with asyncio.timeout(self._until_s - clock.uptime_s()), self._changed:
                 await self._changed.wait_for(lambda: not self._working)
             # Replaced by compare-and-set, so that a successor's is never touched. Deleting it would take the right to delete
             # anything in that stream.
-            await self._replace(token, self._message(holder=""), RELEASED_TTL_S)
+            token, holder = await self._last()  # A renewal may have been under way.
+            if holder == self._holder:
+                await self._replace(token, self._message(holder=""), RELEASED_TTL_S)
         except NATS_FAILURE as error:
             log.warning("lease %s: could not be given back, it expires by itself: %s", self.name, explain(error))
 

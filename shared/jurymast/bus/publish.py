@@ -19,7 +19,7 @@ from jurymast.credentials import Violation
 from jurymast.envelope import EXPECT_SUBJECT_HEADER, ID_HEADER
 from jurymast.errors import Rejected, Transient, explain
 from jurymast.messages.channel import SCHEMA_HEADER
-from jurymast.nats_failure import NATS_FAILURE, WRITE_IN_FLIGHT, WRONG_LAST_SEQUENCE
+from jurymast.nats_failure import NATS_FAILURE, STORAGE_FULL, WRITE_IN_FLIGHT, WRONG_LAST_SEQUENCE
 from jurymast.telemetry import Metrics
 
 log = logging.getLogger(__name__)
@@ -43,9 +43,12 @@ class Ids:
     def __init__(self, seed: str) -> None:
         self._key = hashlib.sha256(b"jurymast message ids " + seed.encode()).digest() if seed else b""
 
-    def sealed(self, id: str) -> str:  # noqa: A002
-        """Always the same for the same id and role; on an open bus, where anybody may do anything, the id itself."""
-        return f"{id}.{hmac.digest(self._key, id.encode(), 'sha256')[:8].hex()}" if self._key else id
+    def sealed(self, headers: dict[str, str]) -> dict[str, str]:
+        """Always the same for the same id and role; on an open bus, where anybody may do anything, as they are."""
+        if not self._key:
+            return headers
+        id_ = headers[ID_HEADER]
+        return {**headers, ID_HEADER: f"{id_}.{hmac.digest(self._key, id_.encode(), 'sha256')[:8].hex()}"}
 
 
 class Forbidden:
@@ -103,7 +106,7 @@ class Outgoing:
                     return await self._ours(stream, headers, failure)
                 if isinstance(failure, Rejected) or monotonic() + PAUSE_S >= deadline:
                     raise (_doubtful(failure) if lost else failure) from error
-                lost = lost or _may_be_stored(error)
+                lost = lost or may_be_stored(error)
             await asyncio.sleep(PAUSE_S)
 
     async def _attempt(self, subject: str, payload: bytes, headers: Mapping[str, str], deadline: float) -> int:
@@ -156,12 +159,12 @@ def refusal(subject: str, error: APIError) -> Transient | Rejected:
     why = f"{error.description} (error {error.err_code})"
     if error.err_code == WRONG_LAST_SEQUENCE:
         return Overtaken(f"{subject}: another message was stored before: {why}")
-    if error.code == BAD_REQUEST and error.err_code != WRITE_IN_FLIGHT:
+    if error.code == BAD_REQUEST and error.err_code not in (WRITE_IN_FLIGHT, STORAGE_FULL):
         return Rejected(f"{subject}: refused by the stream: {why}")
     return Transient(f"{subject}: JetStream cannot store now: {why}")
 
 
-def _may_be_stored(error: BaseException) -> bool:
+def may_be_stored(error: BaseException) -> bool:
     """Whether this failure leaves it open. A server error does: in a cluster it may come from one that just lost the lead."""
     match error:
         case NoStreamResponseError() | OutboundBufferLimitError() | MaxPayloadError():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from time import monotonic
@@ -15,11 +16,17 @@ from jurymast.envelope import ERROR_HEADER, stamp
 from jurymast.errors import Fatal, JurymastError, Rejected, Transient, explain
 from jurymast.messages.channel import SCHEMA_HEADER, M, Query, R
 from jurymast.nats_failure import NATS_FAILURE
+from jurymast.tasks import asked_to_end
 from jurymast.telemetry import TRACE_HEADER, Tracer, parse_traceparent
 
 log = logging.getLogger(__name__)
 
 ERROR_CHARACTERS = 500
+ANSWER_S = 10.0
+AT_ONCE = 100
+"""Questions that are being answered; who asks more gets no answer, and asks again."""
+
+Answer = Callable[[M], Awaitable[R | None]]
 
 
 class Queries:
@@ -28,32 +35,48 @@ class Queries:
         self._service = service
         self._tracer = tracer
         self._fatal = fatal
+        self.running: set[asyncio.Task[None]] = set()
 
-    async def answer(self, query: Query[M, R], handler: Callable[[M], Awaitable[R | None]], *, everyone: bool = False) -> None:
+    async def answer(self, query: Query[M, R], handler: Answer[M, R], *, everyone: bool = False) -> None:
         """One replica answers each question, or `everyone`. None means: the question is not for me."""
 
-        async def respond(raw: Msg) -> None:
-            with self._tracer.span(f"answer {query.name}", parse_traceparent((raw.headers or {}).get(TRACE_HEADER))):
-                try:
-                    asked = query.ask.decode(raw.data, schema=(raw.headers or {}).get(SCHEMA_HEADER), subject=raw.subject)
-                    answer = await handler(asked)
-                except JurymastError as error:
-                    await self._nc.publish(raw.reply, b"", headers={ERROR_HEADER: _told(error)})
-                    if isinstance(error, Fatal) and self._fatal:
-                        self._fatal(error)
-                    return
-            if answer is not None:
-                await self._nc.publish(raw.reply, query.answer.encode(answer), headers=stamp(query.answer))
-
-        async def guarded(raw: Msg) -> None:
+        async def begin(raw: Msg) -> None:
+            """In a task of its own, so that a slow answer holds up no other question."""
             if not raw.reply:
                 return  # Nobody waits for the answer.
-            try:
-                await respond(raw)
-            except Exception:  # The asker sees a timeout; one bad question must not end the answering.
-                log.exception("could not answer %s", query.name)
+            if len(self.running) >= AT_ONCE:
+                log.warning("a question to %s is dropped: %d are being answered", query.name, AT_ONCE)
+                return
+            task = asyncio.create_task(self._guarded(query, handler, raw))
+            self.running.add(task)
+            task.add_done_callback(self.running.discard)
 
-        await self._nc.subscribe(query.name, queue="" if everyone else self._service, cb=guarded)
+        await self._nc.subscribe(query.name, queue="" if everyone else self._service, cb=begin)
+
+    async def _guarded(self, query: Query[M, R], handler: Answer[M, R], raw: Msg) -> None:
+        """The asker sees a timeout; one bad question must not end the answering."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await self._respond(query, handler, raw)
+        except asyncio.CancelledError:
+            if asked_to_end():
+                raise
+            log.exception("could not answer %s", query.name)
+        except Exception:
+            log.exception("could not answer %s", query.name)
+
+    async def _respond(self, query: Query[M, R], handler: Answer[M, R], raw: Msg) -> None:
+        with self._tracer.span(f"answer {query.name}", parse_traceparent((raw.headers or {}).get(TRACE_HEADER))):
+            try:
+                asked = query.ask.decode(raw.data, schema=(raw.headers or {}).get(SCHEMA_HEADER), subject=raw.subject)
+                answer = await handler(asked)
+            except JurymastError as error:
+                await self._nc.publish(raw.reply, b"", headers={ERROR_HEADER: _told(error)})
+                if isinstance(error, Fatal) and self._fatal:
+                    self._fatal(error)
+                return
+            if answer is not None:
+                await self._nc.publish(raw.reply, query.answer.encode(answer), headers=stamp(query.answer))
 
     async def ask(self, query: Query[M, R], question: M, *, within_s: float) -> R:
         self._check()

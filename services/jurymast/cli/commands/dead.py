@@ -84,7 +84,7 @@ async def replay(nc: Client, *, selection: str, limit: int, dry_run: bool) -> No
         if not dry_run:
             # Stored before it leaves the list: a death in between leaves it in both, and handlers are idempotent.
             letter = grave.letter
-            stamped = stamp(REPLAY, f"replay.{grave.name}.{letter.dead_ms}")
+            stamped = stamp(REPLAY, f"{grave.name}.{letter.dead_ms}")
             await _store(js, REPLAY.subject(letter), REPLAY.encode(letter), stamped)
             await _remove(js, grave)
         say(f"{'would replay' if dry_run else 'replayed'} {_summary(grave)}")
