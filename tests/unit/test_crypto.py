@@ -134,6 +134,7 @@ def test_a_struct_that_refers_to_itself() -> None:
         ("Mail(string)", "'string' is not a type and a name"),
         ("Mail(Person a)Person(Wallet w)Animal(bool b)Wallet(bool b)", "and no others"),
         ("Mail(Person a)Wallet(bool b)Person(Wallet w)", "in alphabetical order"),
+        ("Mail(string ä)", "is not a type and a name"),
     ],
 )
 def test_a_type_that_other_implementations_would_hash_otherwise_is_refused(encoded: str, why: str) -> None:
@@ -158,11 +159,46 @@ def test_a_type_that_other_implementations_would_hash_otherwise_is_refused(encod
         ("uint8[2]", [1], "expected 2 of uint8"),
         ("uint8[]", b"12", "expected a list of uint8"),
         ("Unknown", 1, "there is no type Unknown"),
+        ("uint512", 1 << 300, "there is no type uint512"),
+        ("int0", 1, "there is no type int0"),
+        ("uint9", 1, "there is no type uint9"),
     ],
 )
 def test_a_value_that_does_not_fit_its_type_is_refused_with_its_place(kind: str, value: Any, why: str) -> None:
     with pytest.raises(ValueError, match=rf"^A\.x(\[\d\])?: .*{why}"):
         Struct(f"A({kind} x)").hash({"x": value})
+
+
+@pytest.mark.parametrize("value", [{}, object()])
+def test_a_member_that_is_missing_is_named(value: object) -> None:
+    with pytest.raises(ValueError, match=r"^A\.x: missing"):
+        Struct("A(bool x)").hash(value)
+
+
+ANYTHING = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary()),
+    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.sampled_from(["x", "y"]), inner)),
+)
+TYPES = ("bool", "uint8", "int256", "uint0", "bytes4", "bytes", "string", "address", "uint8[2]", "bytes[][]", "B", "B[]", "C")
+
+
+@given(st.sampled_from(TYPES), ANYTHING)
+def test_no_value_raises_anything_but_a_value_error(kind: str, value: Any) -> None:
+    struct = Struct(f"A({kind} x)B(bool y)" if kind.startswith("B") else f"A({kind} x)")
+    with suppress(ValueError):
+        assert len(struct.hash({"x": value})) == 32
+
+
+@given(st.text(st.sampled_from("AB(a b),[0]uint8"), max_size=40))
+def test_no_text_raises_anything_but_a_value_error_as_a_type(text: str) -> None:
+    with suppress(ValueError):
+        Struct(text)
+
+
+@given(st.one_of(st.text(), st.text("0x123456789abcdefABCDEF", min_size=40, max_size=44)))
+def test_no_text_raises_anything_but_a_value_error_as_an_address(text: str) -> None:
+    with suppress(ValueError):
+        assert len(parse_address(text)) == 20
 
 
 @pytest.mark.parametrize(
@@ -249,7 +285,7 @@ def test_noise_recovers_to_an_address_or_is_refused(signed: bytes, noise: bytes,
 @pytest.mark.parametrize(
     ("signature", "why"),
     [
-        (bytes(64), "65 bytes, not 64"),
+        (bytes(63), "65 or 64 bytes, not 63"),
         (b"\1" * 64 + b"\0", "v is 27 or 28, not 0"),
         (bytes(32) + b"\1" * 32 + b"\x1b", "out of range"),
         (b"\1" * 32 + bytes(32) + b"\x1b", "out of range"),

@@ -5,7 +5,8 @@ A type is written once, as the string that Solidity hashes too:
     MAIL = Struct("Mail(Person from,Person to,string contents)Person(string name,address wallet)")
     signed = digest(Domain(name="Jurymast", version="1", salt=application), MAIL, {"from": ..., "to": ..., "contents": "Hi"})
 
-Values are mappings, or objects with attributes of the members' names.
+Values are mappings, or objects with attributes of the members' names. Types and values are our own making: what does not fit is a
+`ValueError` with its place.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from jurymast.crypto.keccak import keccak256
 
 WORD = 32
 
-_STRUCT = re.compile(r"([A-Za-z_]\w*)\(([^()]*)\)")
-_MEMBER = re.compile(r"(?P<type>[A-Za-z_]\w*(\[\d*\])*) (?P<name>[A-Za-z_]\w*)")
+_STRUCT = re.compile(r"([A-Za-z_]\w*)\(([^()]*)\)", re.ASCII)
+_MEMBER = re.compile(r"(?P<type>[A-Za-z_]\w*(\[\d*\])*) (?P<name>[A-Za-z_]\w*)", re.ASCII)
 _ARRAY = re.compile(r"(?P<of>.+)\[(?P<length>\d*)\]")
 _INTEGER = re.compile(r"(?P<sign>u?)int(?P<bits>\d+)")
 _FIXED_BYTES = re.compile(r"bytes(?P<size>\d+)")
@@ -59,7 +60,7 @@ class Struct:
         return found.union(*(self._referred(other, seen | {name}) for other in found - seen - {name}))
 
     def _hash(self, name: str, value: Any) -> bytes:
-        words = (self._word(f"{name}.{member.name}", member.type, _get(value, member.name)) for member in self._types[name])
+        words = (self._word(f"{name}.{member.name}", member.type, _get(name, value, member.name)) for member in self._types[name])
         return keccak256(self._hashes[name], *words)
 
     def _word(self, where: str, kind: str, value: Any) -> bytes:
@@ -116,8 +117,11 @@ def _members(struct: str, text: str) -> tuple[Member, ...]:
     return tuple(members)
 
 
-def _get(value: Any, name: str) -> Any:
-    return value[name] if isinstance(value, Mapping) else getattr(value, name)
+def _get(struct: str, value: Any, name: str) -> Any:
+    try:
+        return value[name] if isinstance(value, Mapping) else getattr(value, name)
+    except (KeyError, AttributeError):
+        raise ValueError(f"{struct}.{name}: missing") from None
 
 
 def _typed(where: str, value: Any, kind: type[Any]) -> Any:
@@ -146,6 +150,8 @@ def _exactly(where: str, value: Any, size: int) -> bytes:
 
 
 def _integer(where: str, kind: str, value: int, bits: int, *, signed: bool) -> bytes:
+    if not 0 < bits <= 256 or bits % 8:
+        raise ValueError(f"{where}: there is no type {kind}")
     lowest, highest = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
     if not lowest <= value <= highest:
         raise ValueError(f"{where}: {value} is no {kind}")
