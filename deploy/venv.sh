@@ -16,12 +16,13 @@ pick_python() {
 
 ensure_venv() {
   local key python uv started=$SECONDS
-  key=$(cat requirements.lock pyproject.toml deploy/venv.sh | cksum)
+  # The directory is part of it: a copied environment still runs the code of the original.
+  key="$(cat requirements.lock pyproject.toml deploy/venv.sh | cksum) in $PWD"
   PY=$PWD/.venv/bin/python
   if [ "$(cat .venv/.key 2>/dev/null)" = "$key" ] && "$PY" -c '' 2>/dev/null; then return; fi
   python=$(pick_python)
   echo "jurymast: preparing .venv with $("$python" --version) (first start, or the lock has changed)" >&2
-  "$PY" -c '' 2>/dev/null || "$python" -m venv --clear .venv
+  if [[ "$(cat .venv/.key 2>/dev/null)" != *" in $PWD" ]] || ! "$PY" -c '' 2>/dev/null; then "$python" -m venv --clear .venv; fi
   uv=$(command -v uv || true)
   if [ -z "$uv" ]; then
     "$PY" -m pip install --quiet --disable-pip-version-check "$(grep -o '^uv==[^ ]*' requirements.lock)"
