@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import cycle
 from random import Random
 from typing import NamedTuple
 
@@ -35,6 +36,8 @@ class Truth:
     slot_ms: int = POLICY.slot_ms
     halts: tuple[Span, ...] = ()
     finality_stalls: tuple[Span, ...] = ()
+    falls: tuple[tuple[float, int], ...] = ()
+    """When it falls back, by how many blocks."""
     clock_behind_s: float = 0
     slowness: float = 1
     """Time from block to block, in normal ones."""
@@ -46,6 +49,10 @@ class Truth:
     _pause_s: float = 0
 
     def advance(self, at_s: float, by_s: float) -> None:
+        for fall_s, blocks in self.falls:
+            if at_s <= fall_s < at_s + by_s:
+                self.head -= blocks
+                self.finalized = min(self.finalized, self.head)
         if within(self.halts, at_s):
             return
         if self.hiccups and self.hiccups.random() < 0.002:
@@ -85,6 +92,12 @@ def lying_high(_: float, truth: Truth) -> Seen:
 
 def down(failure: Failure, *spans: Span) -> Model:
     return lambda at_s, truth: Seen(failure, 2_000) if within(spans, at_s) else honest(at_s, truth)
+
+
+def balanced(*behind: int) -> Model:
+    """Several nodes behind one address, of which some lag; they answer in turn."""
+    turns = cycle(behind)
+    return lambda _, truth: Seen(answer(truth, head=-next(turns)))
 
 
 def slow(ms: int) -> Model:

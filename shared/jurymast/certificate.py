@@ -74,6 +74,10 @@ def policy_problems(policy: Policy) -> list[str]:
             and policy.window_ms >= 2 * longest_gap_ms(policy),
             "window_s: a multiple of interval_s, and at least four times interval_s and two times timeout_s",
         ),
+        (
+            policy.window_ms >= 2 * policy.lag_blocks * policy.slot_ms + longest_gap_ms(policy),
+            "lag_blocks: a chain that falls back so far must be above it again within window_s, even at half of its speed",
+        ),
         (policy.window_ms >= 10 * policy.slot_ms, "window_s: at least ten times slot_ms, because missed blocks are normal"),
         (
             2 * policy.interval_ms <= policy.max_skew_ms < policy.window_ms,
@@ -126,7 +130,7 @@ def halted(evidence: Sequence[Evidence], policy: Policy) -> Summary | str:
     """
     by_operator = _by_operator(evidence)
     still = {
-        operator: max(e.head_last for e in theirs if _still(e, policy))
+        operator: max(e.head_highest for e in theirs if _still(e, policy))
         for operator, theirs in by_operator.items()
         if any(_still(e, policy) for e in theirs) and not any(_rose(e) for e in theirs)
     }
@@ -143,9 +147,9 @@ def halted(evidence: Sequence[Evidence], policy: Policy) -> Summary | str:
 def recovered(evidence: Sequence[Evidence], policy: Policy, halt_head: int) -> Summary | str:
     """A quorum of operators saw blocks made and finalized at normal speed all through the window, with nothing older unseen."""
     by_operator = _by_operator(evidence)
-    unwell = {e.provider: why for e in evidence if (why := _unwell(e, policy, halt_head))}
+    unwell = {e.provider: why for e in evidence if (why := next(_unwell(e, policy, halt_head), ""))}
     well = {
-        operator: max(e.head_last for e in theirs if e.provider not in unwell)
+        operator: max(e.head_highest for e in theirs if e.provider not in unwell)
         for operator, theirs in by_operator.items()
         if any(e.provider not in unwell for e in theirs)
     }
@@ -156,26 +160,27 @@ def recovered(evidence: Sequence[Evidence], policy: Policy, halt_head: int) -> S
     return _summary([e for o in agreeing for e in by_operator[o] if e.provider not in unwell], agreeing, evidence, policy)
 
 
-def _unwell(e: Evidence, policy: Policy, halt_head: int) -> str:
-    """Why this provider does not show a chain that is well; empty if it does."""
+def _unwell(e: Evidence, policy: Policy, halt_head: int) -> Iterator[str]:
+    """Why this provider does not show a chain that is well; nothing if it does."""
     normal = policy.window_ms // policy.slot_ms
-    made, finalized = e.head_last - e.head_first, e.finalized_last - e.finalized_first
+    made, finalized = e.head_highest - e.head_first, e.finalized_last - e.finalized_first
     behind = max(e.head_first - e.finalized_first, e.head_last - e.finalized_last)
     if not _covers(e, policy):
-        return f"no answer for {e.longest_gap_ms / 1000:g} s"
+        yield f"no answer for {e.longest_gap_ms / 1000:g} s"
     if made < normal * policy.speed_percent // 100 or made <= 0:
-        return f"{made} new blocks, normal are {normal}"
+        yield f"{made} new blocks, normal are {normal}"
     if e.longest_stall_ms > longest_stall_ms(policy):
-        return f"no new block for {e.longest_stall_ms / 1000:g} s"
+        yield f"no new block for {e.longest_stall_ms / 1000:g} s"
+    if _fell(e, policy):
+        yield f"it fell back by {e.head_highest - e.head_last} blocks"
     if behind > policy.finality_blocks:
-        return f"finalized is {behind} blocks behind"
+        yield f"finalized is {behind} blocks behind"
     if finalized < 0 or (finalized == 0 and normal > policy.finality_blocks):
-        return "nothing was finalized"
+        yield "nothing was finalized"
     if abs(e.read_ms - e.clock_ms) > policy.drift_ms:
-        return f"the chain's clock is {(e.read_ms - e.clock_ms) / 1000:.0f} s behind"
+        yield f"the chain's clock is {(e.read_ms - e.clock_ms) / 1000:.0f} s behind"
     if e.finalized_last <= halt_head:
-        return f"finalized {e.finalized_last} is not above {halt_head}, the highest block seen at the halt"
-    return ""
+        yield f"finalized {e.finalized_last} is not above {halt_head}, the highest block seen at the halt"
 
 
 def _covers(e: Evidence, policy: Policy) -> bool:
@@ -183,7 +188,12 @@ def _covers(e: Evidence, policy: Policy) -> bool:
 
 
 def _still(e: Evidence, policy: Policy) -> bool:
-    return _covers(e, policy) and e.head_first == e.head_last == e.head_highest
+    return _covers(e, policy) and e.head_highest == e.head_first and not _fell(e, policy)
+
+
+def _fell(e: Evidence, policy: Policy) -> bool:
+    """Whether it tells of another chain now. Nodes behind one address may be a few blocks apart."""
+    return e.head_highest - e.head_last > policy.lag_blocks
 
 
 def _rose(e: Evidence) -> bool:
@@ -216,7 +226,7 @@ def _summary(
     def quorum(field: str) -> int:
         return _quorum_value((max(getattr(e, field) for e in theirs) for theirs in by_operator.values()), policy.quorum)
 
-    head = quorum("head_last")
+    head = quorum("head_highest")
     believable = (e.tip_highest for e in evidence if e.tip_highest <= head + policy.lag_blocks)
     return Summary(
         operators=tuple(sorted(agreeing)),

@@ -107,6 +107,7 @@ async def _detection(server: NatsServer, directory: Path, rounds: int) -> Figure
             "window_s": WINDOW_S,
             "slot_ms": 100,
             "max_skew_s": 2,
+            "lag_blocks": 7,
         }
         bus = await stack.enter_async_context(running_bus(server.url, TABLE, service="bench"))
         await _start(server, directory, f"{_application()}\n{_chain('main', stubs, **options)}", stack).ready(READY_S)

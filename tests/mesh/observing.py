@@ -29,7 +29,7 @@ from tests.rpc_stub import StubChain, providers
 from tests.servers import NatsServer, Service, eventually
 from tests.watching import ADDRESSES
 
-WINDOW_S, INTERVAL_S, TIMEOUT_S = 3.0, 0.5, 0.5
+WINDOW_S, INTERVAL_S, TIMEOUT_S = 4.0, 0.5, 0.5
 SLOT_MS = 100
 SECRET_KEYS = [bytes(31) + bytes([number]) for number in range(1, 8)]
 ROLES = (MONITOR, *map(observer_role, ADDRESSES[1:]))
@@ -58,7 +58,7 @@ def chains_file(
         "timeout_s": TIMEOUT_S,
         "max_skew_s": 2.0,
         "max_age_s": 10.0,
-        "lag_blocks": 15,
+        "lag_blocks": 12,
         **changed,
     }
     lines = [f'application = "{APPLICATION}"', f"[chains.{name}]", *(f"{key} = {json.dumps(v)}" for key, v in settings.items())]

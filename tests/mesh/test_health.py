@@ -124,7 +124,7 @@ async def test_one_observer_alone_certifies_nothing(monitors: Monitors, world: W
 
 async def test_an_observer_under_another_policy_does_not_count(monitors: Monitors, world: World) -> None:
     monitors.start(0, chains_file(await world.urls(*own(0))))
-    monitors.start(1, chains_file(await world.urls(*own(1)), lag_blocks=16))
+    monitors.start(1, chains_file(await world.urls(*own(1)), lag_blocks=11))
     await monitors.become("healthy", 2)
     world.chain.halt()
     await monitors.says("was made under another policy", 2)
@@ -316,7 +316,7 @@ async def test_a_real_evm_node_that_stops_making_blocks_is_certified_and_its_rec
             proxies = [await stack.enter_async_context(Proxy(anvil.port)) for _ in range(2)]
             urls = {f"op{observer}{number}": f"http://127.0.0.1:{proxy.port}" for number, proxy in enumerate(proxies)}
             # It can be started with four blocks a second, and told later to make one: a quarter of the normal speed.
-            text = chains_file(urls, family="evm", chain_id="31337", slot_ms=250, speed_percent=20)
+            text = chains_file(urls, family="evm", chain_id="31337", slot_ms=250, speed_percent=20, lag_blocks=5)
             policies.append(parse(text)[0].policy)
             monitors.start(observer, text)
         assert policies[0] == policies[1]

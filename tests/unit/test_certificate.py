@@ -79,7 +79,8 @@ def test_the_policy_of_these_tests_is_in_order() -> None:
         ({"timeout_ms": 2_001}, "timeout_s"),
         ({"timeout_ms": 0}, "timeout_s"),
         ({"window_ms": 29_000}, "window_s"),
-        ({"window_ms": 10_000, "max_skew_ms": 4_000}, "window_s"),
+        ({"window_ms": 10_000, "max_skew_ms": 4_000, "lag_blocks": 4}, "window_s"),
+        ({"lag_blocks": 25}, "lag_blocks"),
         ({"slot_ms": 3_001}, "window_s"),
         ({"max_skew_ms": 3_999}, "max_skew_s"),
         ({"max_skew_ms": 30_000}, "max_skew_s"),
@@ -99,7 +100,7 @@ def test_a_policy_that_cannot_work_names_the_setting(changed: dict[str, Any], ke
 
 
 def test_the_shortest_window_is_twice_what_may_pass_without_an_answer() -> None:
-    assert policy_problems(policy(window_ms=12_000)) == []
+    assert policy_problems(policy(window_ms=12_000, lag_blocks=6)) == []
 
 
 def test_a_single_observer_is_possible_with_a_quorum_of_operators_only() -> None:
@@ -147,13 +148,21 @@ def test_a_halt_is_a_quorum_that_answers_and_has_no_new_block() -> None:
         [still(A), still(B, HEAD - 11), silent(C)],
         [still(A), still(B, longest_gap_ms=6_001)],
         [still(A), still(B, head_highest=HEAD + 1)],
+        [still(A), still(B, head_last=HEAD - 11)],
+        [still(A), still(B, answers=0)],
         [still(A), moving(A, provider="acme-2"), still(B)],
         [],
     ],
-    ids=["producing", "one", "silence", "one operator", "far apart", "uncovered", "fell", "two minds", "nothing"],
+    ids=["producing", "one", "silence", "one operator", "far apart", "uncovered", "rose", "fell", "mute", "two minds", "nothing"],
 )
 def test_anything_less_is_no_halt(evidence: list[Evidence]) -> None:
     assert isinstance(halted(evidence, POLICY), str)
+
+
+def test_answers_that_go_back_and_forth_between_nodes_are_no_new_blocks() -> None:
+    summary = halted([still(A, head_last=HEAD - 10), still(B, head_last=HEAD - 1)], POLICY)
+    assert not isinstance(summary, str)
+    assert summary.head_last == HEAD
 
 
 def test_one_who_invents_blocks_neither_blocks_a_halt_nor_shows_in_it() -> None:
@@ -190,6 +199,7 @@ def test_a_recovery_is_a_quorum_that_produces_and_finalizes_at_normal_speed() ->
     [
         ({"head_first": HEAD + 200 - MADE // 2 + 1}, "new blocks, normal are 60"),
         ({"head_first": HEAD + 200}, "0 new blocks"),
+        ({"head_last": HEAD + 189}, "it fell back by 11 blocks"),
         ({"head_first": HEAD + 300}, "-100 new blocks"),
         ({"finalized_last": HEAD + 159}, "finalized is 41 blocks behind"),
         ({"finalized_first": HEAD + 99}, "finalized is 41 blocks behind"),

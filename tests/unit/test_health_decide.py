@@ -19,9 +19,11 @@ from tests.outages import (
     REFUSED,
     TIMEOUT,
     Model,
+    Seen,
     Truth,
     Watched,
     answer,
+    balanced,
     down,
     honest,
     jittery,
@@ -93,13 +95,78 @@ def test_a_restart_after_a_halt_is_healthy_after_a_whole_window_of_normal_speed(
     assert found[-1][0] >= 300 + WINDOW_S
 
 
-def test_a_chain_that_restarts_below_its_old_head() -> None:
-    truth = Truth(halts=((60, 300),))
-    watched = Watched(truth, THREE)
-    for moment in replay(watched, for_s=600):
-        if moment.at_s == 300:
-            truth.head -= 20
+@pytest.mark.parametrize("seed", range(12))
+def test_no_halt_is_missed_or_left_with_providers_as_they_are(seed: int) -> None:
+    random = Random(seed)  # noqa: S311  A replay, not a secret.
+    models = {f"op{number}": jittery(random) for number in range(5)}
+    watched = Watched(Truth(hiccups=random, halts=((100, 400),)), models, policy(quorum=3))
+    found = verdicts(watched, for_s=400)
+    assert found[-1][1] == "halted", found
+    assert [verdict for _, verdict in found].count("halted") == 1, found
+    assert found[-1][0] <= 100 + WINDOW_S + INTERVAL_S + TIMEOUT_S
+
+
+@pytest.mark.parametrize("models", [
+    {"acme": balanced(0, 1), "bolt": balanced(2, 0), "core": honest},
+    dict.fromkeys(THREE, balanced(0, 0, 3, 1)),
+    {"acme": balanced(0, 9), "bolt": balanced(0, 1, 1, 1), "core": down(TIMEOUT, (0, 1e9))},
+])  # fmt: skip
+def test_nodes_behind_one_address_that_are_some_blocks_apart_hide_no_halt(models: dict[str, Model]) -> None:
+    found = verdicts(Watched(Truth(halts=((60, 540),)), models), for_s=540)
+    assert [verdict for _, verdict in found] == ["unknown", "healthy", "degraded", "halted"]
+    assert found[-1][0] <= 60 + WINDOW_S + 2 * INTERVAL_S
+
+
+@pytest.mark.parametrize("speed", [1, 2])
+@pytest.mark.parametrize("blocks", [1, 5, 10, 11, 16, 22, 40, 100, 900])
+def test_a_chain_that_falls_back_and_goes_on_is_not_halted(blocks: int, speed: float) -> None:
+    watched = Watched(Truth(falls=((61, blocks),), slowness=speed), THREE)
+    found = verdicts(watched, for_s=200)
+    assert "halted" not in dict(found).values()
     assert watched.state.verdict == "healthy"
+
+
+def test_a_fall_is_named() -> None:
+    assert "the chain fell back by more than 10 blocks" in reasons(Watched(Truth(falls=((61, 300),)), THREE), 90)
+
+
+def test_a_chain_whose_finalized_blocks_are_taken_back_is_not_well() -> None:
+    def taken_back(at_s: float, truth: Truth) -> Seen:
+        seen = answer(truth)
+        return Seen(seen._replace(finalized=seen.finalized - (300 if at_s >= 100 else 0)))
+
+    watched = Watched(Truth(head=5_000, finalized=4_968), dict.fromkeys(THREE, taken_back), policy(finality_blocks=400))
+    assert [verdict for _, verdict in verdicts(watched, for_s=200)] == ["unknown", "healthy", "degraded", "healthy"]
+
+
+def test_a_head_that_only_falls_is_degraded() -> None:
+    models = dict.fromkeys(THREE, lambda at_s, truth: Seen(answer(truth, head=-at_s)))
+    watched = Watched(Truth(halts=((0, 1e9),)), models)
+    assert {verdict for _, verdict in verdicts(watched, for_s=300)} == {"unknown"}
+    went = Watched(Truth(halts=((60, 1e9),)), dict.fromkeys(THREE, lambda at_s, t: Seen(answer(t, head=-max(0, at_s - 60)))))
+    assert verdicts(went, for_s=300)[-1][1] == "degraded"
+
+
+@pytest.mark.parametrize(("blocks", "by_s"), [(5, 94), (10, 94), (11, 114), (500, 114)])
+def test_a_small_fall_during_a_halt_changes_nothing_and_a_large_one_begins_a_window_of_its_own(blocks: int, by_s: float) -> None:
+    at_s, verdict = verdicts(Watched(Truth(halts=((60, 1e9),), falls=((81, blocks),)), THREE), for_s=200)[-1]
+    assert verdict == "halted"
+    assert by_s - 4 <= at_s <= by_s
+
+
+def test_a_halt_that_was_called_one_stays_one_whatever_it_falls_to() -> None:
+    found = verdicts(Watched(Truth(halts=((60, 1e9),), falls=((121, 500),)), THREE), for_s=300)
+    assert [verdict for _, verdict in found].count("halted") == 1
+    assert found[-1][1] == "halted"
+
+
+@pytest.mark.parametrize("blocks", [20, 600])
+def test_a_chain_that_restarts_below_its_old_head(blocks: int) -> None:
+    watched = Watched(Truth(halts=((60, 300),), falls=((300, blocks),)), THREE)
+    found = verdicts(watched, for_s=600)
+    assert [verdict for _, verdict in found] == ["unknown", "healthy", "degraded", "halted", "degraded", "healthy"]
+    assert found[-2][0] <= 320
+    assert found[-1][0] <= 300 + 3 * WINDOW_S
 
 
 def test_a_clock_30_minutes_behind_on_a_chain_that_produces_is_degraded_and_never_halted() -> None:
@@ -308,6 +375,30 @@ def test_a_window_begins_with_the_last_answer_before_it() -> None:
     assert provider.evidence(state, 6_000, 20_000).head_first == HEAD + 3
 
 
+def test_a_window_begins_with_the_highest_answer_before_it() -> None:
+    back_and_forth = probed(*(GOOD._replace(head=HEAD - n % 3, finalized=HEAD - 40 - n % 3) for n in range(9)))
+    seen = provider.evidence(back_and_forth, 10_000, 16_000)
+    assert (seen.head_first, seen.head_last, seen.head_highest, seen.longest_stall_ms) == (HEAD, HEAD - 2, HEAD, 6_000)
+    assert seen.finalized_first == HEAD - 40
+
+
+def test_the_highest_tip_is_that_of_all_answers() -> None:
+    state = probed(*(GOOD._replace(tip=HEAD + tip) for tip in (1, 7, 2, 3)))
+    assert provider.evidence(state, 0, 6_000).tip_highest == HEAD + 7
+    assert provider.evidence(state, 4_000, 6_000).tip_highest == HEAD + 7
+
+
+def test_what_came_before_a_fall_is_forgotten_once_it_is_more_than_one_answer() -> None:
+    low = GOOD._replace(head=HEAD - 40, finalized=HEAD - 80)
+    once = probed(*[GOOD] * 8, low, *[GOOD] * 2)
+    assert (len(once.history), once.fell_ms) == (11, None)
+    fallen = probed(*[GOOD] * 8, *[low] * 4)
+    assert (len(fallen.history), fallen.fell_ms) == (4, 22_000)
+    assert provider.evidence(fallen, 2_000, 22_000).longest_gap_ms == 20_000, "it is not covered"
+    lost = probed(*[GOOD] * 8, *[TIMEOUT] * 3, low)
+    assert (len(lost.history), lost.fell_ms) == (12, None)
+
+
 def test_without_an_answer_at_its_beginning_or_before_a_window_is_not_covered() -> None:
     state = probed(*[GOOD] * 11)
     assert provider.evidence(state, 0, 20_000).longest_gap_ms == 2_000
@@ -338,7 +429,7 @@ def test_old_samples_are_let_go() -> None:
     watched = Watched(Truth(), THREE)
     for _ in replay(watched, for_s=600):
         pass
-    assert {len(p.history) for p in watched.state.providers} == {1 + (POLICY.window_ms + 6_000) // 2_000}
+    assert {len(p.history) for p in watched.state.providers} == {1 + 2 * POLICY.window_ms // 2_000}
 
 
 # -- what is signed ----------------------------------------------------------------------------------------------------

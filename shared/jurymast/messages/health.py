@@ -73,12 +73,17 @@ class Evidence(Message, frozen=True, kw_only=True):
     longest_stall_ms: Count
     """The longest time without a new block, from the window's beginning to its end."""
     head_first: Count
+    """The highest at or before the window's beginning: behind one address there can be several nodes, of which some lag."""
     head_last: Count
+    """In the last answer."""
     head_highest: Count
+    """Of all answers, from what `head_first` is of to the window's end."""
     tip_highest: Count
     """The highest block at any commitment; `head` counts those that the chain has confirmed."""
     finalized_first: Count
+    """The highest at or before the window's beginning."""
     finalized_last: Count
+    """In the last answer."""
     clock_ms: Count
     """The chain's own time in the last answer."""
     read_ms: Count

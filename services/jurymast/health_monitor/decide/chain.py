@@ -68,7 +68,7 @@ def step(
 ) -> tuple[ChainState, list[Change]]:
     """With one more round of probes, by provider. `at_ms` is the time of samples, `now_ms` wall time."""
     policy = state.chain.policy
-    keep_from_ms = at_ms - policy.window_ms - longest_gap_ms(policy)
+    keep_from_ms = at_ms - 2 * policy.window_ms  # What a window begins with is the highest of a window before it.
     fresh: dict[str, int] = {}
     for p in state.providers:  # Of several providers of one operator the highest counts.
         if (head := _head(samples.get(p.name))) is not None:
@@ -154,6 +154,9 @@ def _wrong(state: ChainState, stalled_ms: int) -> Iterator[str]:
     policy = state.chain.policy
     if stalled_ms > longest_stall_ms(policy):
         yield f"no new block for {stalled_ms / 1000:g} s"
+    fallen_ms = _reached(_by_operator(state, lambda p: p.fell_ms, best=min), policy.quorum)
+    if fallen_ms is not None and state.at_ms - fallen_ms < policy.window_ms:
+        yield f"the chain fell back by more than {policy.lag_blocks} blocks"
     if (slow := _slow(state)) is not None:
         yield slow
     if state.behind_ms is not None and abs(state.behind_ms) > policy.drift_ms:
@@ -174,7 +177,7 @@ def _slow(state: ChainState) -> str | None:
     covered = [e for e in state.evidence if e.answers and e.longest_gap_ms <= longest_gap_ms(policy)]
     made_by: dict[str, int] = {}
     for e in covered:
-        made_by[e.operator] = max(made_by.get(e.operator, 0), e.head_last - e.head_first)
+        made_by[e.operator] = max(made_by.get(e.operator, 0), e.head_highest - e.head_first)
     made, normal = _reached(made_by.values(), policy.quorum), policy.window_ms // policy.slot_ms
     if made is None or state.at_ms - state.started_ms < policy.window_ms or made * 100 >= normal * policy.speed_percent:
         return None

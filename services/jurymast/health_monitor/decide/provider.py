@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from jurymast.certificate import longest_gap_ms
 from jurymast.health_monitor.decide.sample import NETWORK, Answer, Failure, Sample
 from jurymast.messages.health import Evidence, Policy
 
@@ -30,8 +32,11 @@ class ProviderState:
     last: Sample | None = None
     last_answer: Sample | None = None
     risen_ms: int | None = None
-    """When it last had a new block, by the clock of samples."""
+    """When it last had a block above all that it told of before, by the clock of samples."""
+    fell_ms: int | None = None
+    """When it last turned out to tell of another chain than before, by the clock of samples."""
     history: tuple[Sample, ...] = ()
+    """As far back as its highest block counts, and no further than the last fall."""
 
     @property
     def answer(self) -> Answer | None:
@@ -65,9 +70,9 @@ def step(state: ProviderState, sample: Sample, quorum_head: int | None, policy: 
     score = state.score + (points - state.score) * WEIGHT_PERCENT // 100
     healthy = score >= UNWELL_BELOW if state.healthy else score > WELL_ABOVE
     changed = healthy is not state.healthy
-    history = state.history
-    while history and history[0].at_ms < keep_from_ms:
-        history = history[1:]
+    before = tuple(s for s in state.history if s.at_ms >= keep_from_ms)
+    history = _since_fall((*before, sample), policy)
+    fell = len(history) <= len(before)
     answered = isinstance(sample.result, Answer)
     return replace(
         state,
@@ -77,24 +82,26 @@ def step(state: ProviderState, sample: Sample, quorum_head: int | None, policy: 
         score=score,
         last=sample,
         last_answer=sample if answered else state.last_answer,
-        risen_ms=sample.at_ms if _rose(state.answer, sample.result) else state.risen_ms,
-        history=(*history, sample),
+        risen_ms=sample.at_ms if _rose(before, sample.result) else state.risen_ms,
+        fell_ms=sample.at_ms if fell else state.fell_ms,
+        history=history,
     )
 
 
 def evidence(state: ProviderState, from_ms: int, to_ms: int) -> Evidence:
-    """What the samples of a window show. The last answer at or before its beginning says where the chain was then."""
+    """What the samples of a window show. The highest answer at or before its beginning says where the chain was then: behind one
+    address there can be several nodes, of which some lag, and answers that go back and forth between them are no new blocks."""
     inside = [sample for sample in state.history if from_ms <= sample.at_ms <= to_ms]
     failed = [sample.result for sample in inside if isinstance(sample.result, Failure)]
     answers = [(sample, sample.result) for sample in inside if isinstance(sample.result, Answer)]
-    before = [s.result for s in state.history if s.at_ms <= from_ms and isinstance(s.result, Answer)]
+    before = _answers(s for s in state.history if s.at_ms <= from_ms)
     return Evidence(
         provider=state.name,
         operator=state.operator,
         answers=len(answers),
         failures=len(failed),
         longest_gap_ms=_longest_ms([s.at_ms for s, _ in answers], from_ms, to_ms) if before else to_ms - from_ms,
-        **_heights(before[-1:], answers, from_ms, to_ms),
+        **_heights(before, answers, from_ms, to_ms),
         read_ms=answers[-1][0].read_ms if answers else 0,
         trouble=str(failed[-1])[:REASON_CHARACTERS] if failed else "",
     )
@@ -103,19 +110,20 @@ def evidence(state: ProviderState, from_ms: int, to_ms: int) -> Evidence:
 def _heights(before: list[Answer], answers: list[tuple[Sample, Answer]], from_ms: int, to_ms: int) -> dict[str, int]:
     """All zero without an answer in the window, whatever came before it."""
     inside = [answer for _, answer in answers] or [SILENT]
-    first = (before or inside)[0] if answers else SILENT
-    highest, risen_ms = first.head, []
+    first = (before or inside[:1]) if answers else [SILENT]
+    head_first = highest = max(answer.head for answer in first)
+    risen_ms = []
     for sample, answer in answers:
         if answer.head > highest:
             highest = answer.head
             risen_ms.append(sample.at_ms)
     return {
         "longest_stall_ms": _longest_ms(risen_ms, from_ms, to_ms),
-        "head_first": first.head,
+        "head_first": head_first,
         "head_last": inside[-1].head,
         "head_highest": highest,
-        "tip_highest": max(answer.tip for answer in (first, *inside)),
-        "finalized_first": first.finalized,
+        "tip_highest": max(answer.tip for answer in (*first, *inside)),
+        "finalized_first": max(answer.finalized for answer in first),
         "finalized_last": inside[-1].finalized,
         "clock_ms": inside[-1].clock_ms,
     }
@@ -126,5 +134,23 @@ def _longest_ms(moments_ms: list[int], from_ms: int, to_ms: int) -> int:
     return max(later - earlier for earlier, later in pairwise((from_ms, *moments_ms, to_ms)))
 
 
-def _rose(before: Answer | None, result: Answer | Failure) -> bool:
-    return before is not None and isinstance(result, Answer) and result.head > before.head
+def _since_fall(history: tuple[Sample, ...], policy: Policy) -> tuple[Sample, ...]:
+    """What counts of it. When all answers of late, more than one, lie further below those before than nodes of one chain do, that
+    chain was left: re-organised, restarted from an earlier block, or exchanged. How high it was says nothing about this one."""
+    since_ms = history[-1].at_ms - longest_gap_ms(policy)
+    late = tuple(s for s in history if s.at_ms >= since_ms)
+    before, after = _answers(history[: len(history) - len(late)]), _answers(late)
+    if not before or len(after) < 2:
+        return history
+    heads = max(a.head for a in before) - max(a.head for a in after)
+    finals = max(a.finalized for a in before) - max(a.finalized for a in after)
+    return late if max(heads, finals) > policy.lag_blocks else history
+
+
+def _rose(before: Sequence[Sample], result: Answer | Failure) -> bool:
+    known = _answers(before)
+    return bool(known) and isinstance(result, Answer) and result.head > max(answer.head for answer in known)
+
+
+def _answers(samples: Iterable[Sample]) -> list[Answer]:
+    return [sample.result for sample in samples if isinstance(sample.result, Answer)]
