@@ -88,7 +88,9 @@ async def test_a_fatal_error_in_an_answer_is_told_to_the_asker_and_ends_the_proc
     assert [str(error) for error in ended] == ["the store is gone"]
 
 
-async def test_an_answer_that_never_comes_or_is_cancelled_holds_up_no_other(bus: Bus, asker: Bus) -> None:
+async def test_an_answer_that_never_comes_or_is_cancelled_holds_up_no_other(
+    bus: Bus, asker: Bus, caplog: pytest.LogCaptureFixture
+) -> None:
     calls = 0
 
     async def moody(_: CountAsked) -> Count:
@@ -106,3 +108,6 @@ async def test_an_answer_that_never_comes_or_is_cancelled_holds_up_no_other(bus:
         with pytest.raises(Transient, match="no answer"):
             await asker.queries.ask(COUNT, CountAsked(), within_s=0.3)
     assert (await asker.queries.ask(COUNT, CountAsked(), within_s=5)).answered == 3
+    assert [record.getMessage() for record in caplog.records].count("could not answer echo.count") == 1, (
+        "the first; the second hangs"
+    )
