@@ -36,6 +36,7 @@ class Truth:
     slot_ms: int = POLICY.slot_ms
     halts: tuple[Span, ...] = ()
     finality_stalls: tuple[Span, ...] = ()
+    finality_step_s: float = 0
     falls: tuple[tuple[float, int], ...] = ()
     """When it falls back, by how many blocks."""
     clock_behind_s: float = 0
@@ -60,7 +61,8 @@ class Truth:
         lost_s, self._pause_s = min(by_s, self._pause_s), max(0.0, self._pause_s - by_s)
         self.head += (by_s - lost_s) * 1000 / self.slot_ms / self.slowness
         self.clock_s = at_s + by_s - lost_s - self.clock_behind_s
-        if not within(self.finality_stalls, at_s):
+        stepped = not self.finality_step_s or at_s % self.finality_step_s < by_s
+        if stepped and not within(self.finality_stalls, at_s):
             self.finalized = self.head - 32
 
 

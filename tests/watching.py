@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from jurymast.certificate import Halt, observation_digest, observe
 from jurymast.crypto.address import checksummed
 from jurymast.crypto.secp256k1 import SigningKey
-from jurymast.messages.health import Evidence, Observation, Policy
+from jurymast.messages.health import NEVER_MS, Evidence, Observation, Policy
 
 KEYS = tuple(SigningKey(bytes(31) + bytes([number])) for number in range(1, 8))
 ADDRESSES = tuple(checksummed(key.address) for key in KEYS)
@@ -38,6 +38,7 @@ POLICY = Policy(
     speed_percent=50,
     lag_blocks=10,
     finality_blocks=40,
+    finality_step_ms=0,
     drift_ms=60_000,
     slow_ms=500,
 )
@@ -62,6 +63,7 @@ def still(operator: str, head: int = HEAD, **changed: Any) -> Evidence:
         tip_highest=head,
         finalized_first=head - 32,
         finalized_last=head - 32,
+        finalized_age_ms=WINDOW_MS,
         clock_ms=NOW_MS - WINDOW_MS,
         read_ms=NOW_MS,
         trouble="",
@@ -77,14 +79,17 @@ def moving(operator: str, head: int = HEAD, made: int = MADE, **changed: Any) ->
         head_first=head - made,
         finalized_first=head - made - 32,
         longest_stall_ms=2_000,
+        finalized_age_ms=2_000,
         clock_ms=NOW_MS - 400,
     )
     return replace(evidence, **changed)
 
 
 def silent(operator: str) -> Evidence:
-    nothing = dict.fromkeys(("head_first", "head_last", "head_highest", "tip_highest", "finalized_first", "finalized_last"), 0)
-    return still(operator, answers=0, failures=16, longest_gap_ms=WINDOW_MS, clock_ms=0, read_ms=0, trouble="timeout", **nothing)
+    heights = ("head_first", "head_last", "head_highest", "tip_highest", "finalized_first", "finalized_last")
+    nothing: dict[str, Any] = dict.fromkeys((*heights, "answers", "clock_ms", "read_ms"), 0)
+    nothing |= {"failures": 16, "longest_gap_ms": WINDOW_MS, "finalized_age_ms": NEVER_MS, "trouble": "timeout"}
+    return still(operator, **nothing)
 
 
 def operators_of(observer: int) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from jurymast.crypto.address import checksummed, parse_address
 from jurymast.crypto.eip712 import Domain, Struct, digest
 from jurymast.crypto.secp256k1 import BadSignature, SigningKey, recover
 from jurymast.errors import Rejected
-from jurymast.messages.health import Certificate, Evidence, Kind, Observation, Policy
+from jurymast.messages.health import NEVER_MS, Certificate, Evidence, Kind, Observation, Policy
 
 HASH_BYTES = 32
 STALL_SLOTS = 5
@@ -29,7 +29,7 @@ NO_HALT = b""
 _EVIDENCE = (
     "Evidence(string provider,string operator,uint64 answers,uint64 failures,uint64 longest_gap_ms,uint64 longest_stall_ms,"
     "uint64 head_first,uint64 head_last,uint64 head_highest,uint64 tip_highest,uint64 finalized_first,uint64 finalized_last,"
-    "uint64 clock_ms,uint64 read_ms,string trouble)"
+    "uint64 finalized_age_ms,uint64 clock_ms,uint64 read_ms,string trouble)"
 )
 _OBSERVATION = Struct(
     "Observation(string chain,string chain_id,string kind,address observer,bytes32 policy_hash,uint64 from_ms,uint64 to_ms,"
@@ -39,7 +39,7 @@ _OBSERVATION = Struct(
 _POLICY = Struct(
     "Policy(bytes32 application,string chain,string family,string chain_id,address[] observers,uint64 threshold,uint64 quorum,"
     "uint64 window_ms,uint64 interval_ms,uint64 timeout_ms,uint64 max_skew_ms,uint64 max_age_ms,uint64 slot_ms,"
-    "uint64 speed_percent,uint64 lag_blocks,uint64 finality_blocks,uint64 drift_ms,uint64 slow_ms)"
+    "uint64 speed_percent,uint64 lag_blocks,uint64 finality_blocks,uint64 finality_step_ms,uint64 drift_ms,uint64 slow_ms)"
 )
 _CERTIFICATE = Struct("Certificate(string chain,string kind,bytes32 policy_hash,bytes32[] observations)")
 
@@ -62,6 +62,17 @@ def longest_stall_ms(policy: Policy) -> int:
     return max(longest_gap_ms(policy), STALL_SLOTS * policy.slot_ms)
 
 
+def longest_unfinal_ms(policy: Policy) -> int:
+    """Longer without more that is final is not normal."""
+    return max(longest_stall_ms(policy), policy.finality_step_ms)
+
+
+def least_finalized(policy: Policy) -> int:
+    """In a window that may begin right after a step and end right before one. Where steps are longer than a window, when the last
+    one was has to say it all."""
+    return max(0, policy.window_ms - policy.finality_step_ms) // policy.slot_ms * policy.speed_percent // 100
+
+
 def policy_problems(policy: Policy) -> list[str]:
     """What could not work, each with the setting that is wrong."""
     rules = [
@@ -82,6 +93,10 @@ def policy_problems(policy: Policy) -> list[str]:
         (
             2 * policy.interval_ms <= policy.max_skew_ms < policy.window_ms,
             "max_skew_s: at least two times interval_s, and less than window_s",
+        ),
+        (
+            policy.finality_step_ms <= policy.finality_blocks * policy.slot_ms,
+            "finality_step_s: not longer than finality_blocks take",
         ),
         (policy.max_age_ms >= policy.max_skew_ms, "max_age_s: at least max_skew_s"),
         (policy.threshold == 0 or bool(policy.observers), "observers: none, but threshold asks for some"),
@@ -163,8 +178,7 @@ def recovered(evidence: Sequence[Evidence], policy: Policy, halt_head: int) -> S
 def _unwell(e: Evidence, policy: Policy, halt_head: int) -> Iterator[str]:
     """Why this provider does not show a chain that is well; nothing if it does."""
     normal = policy.window_ms // policy.slot_ms
-    made, finalized = e.head_highest - e.head_first, e.finalized_last - e.finalized_first
-    behind = max(e.head_first - e.finalized_first, e.head_last - e.finalized_last)
+    made = e.head_highest - e.head_first
     if not _covers(e, policy):
         yield f"no answer for {e.longest_gap_ms / 1000:g} s"
     if made < normal * policy.speed_percent // 100 or made <= 0:
@@ -173,14 +187,24 @@ def _unwell(e: Evidence, policy: Policy, halt_head: int) -> Iterator[str]:
         yield f"no new block for {e.longest_stall_ms / 1000:g} s"
     if _fell(e, policy):
         yield f"it fell back by {e.head_highest - e.head_last} blocks"
-    if behind > policy.finality_blocks:
-        yield f"finalized is {behind} blocks behind"
-    if finalized < 0 or (finalized == 0 and normal > policy.finality_blocks):
-        yield "nothing was finalized"
     if abs(e.read_ms - e.clock_ms) > policy.drift_ms:
         yield f"the chain's clock is {(e.read_ms - e.clock_ms) / 1000:.0f} s behind"
+    yield from _unfinal(e, policy)
     if e.finalized_last <= halt_head:
         yield f"finalized {e.finalized_last} is not above {halt_head}, the highest block seen at the halt"
+
+
+def _unfinal(e: Evidence, policy: Policy) -> Iterator[str]:
+    finalized = e.finalized_last - e.finalized_first
+    behind = max(e.head_first - e.finalized_first, e.head_last - e.finalized_last)
+    if behind > policy.finality_blocks:
+        yield f"finalized is {behind} blocks behind"
+    if finalized < least_finalized(policy):
+        yield f"{finalized} blocks were finalized, at least {least_finalized(policy)} are normal"
+    if e.finalized_age_ms == NEVER_MS:
+        yield "nothing became final while it was watched"
+    if e.finalized_age_ms > longest_unfinal_ms(policy):
+        yield f"nothing became final for {e.finalized_age_ms / 1000:g} s"
 
 
 def _covers(e: Evidence, policy: Policy) -> bool:

@@ -7,6 +7,7 @@
     id = "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d"   # the genesis hash; the chain id of an EVM chain
     slot_ms = 400                            # normal time from block to block
     finality_blocks = 150                    # further behind, finality is not normal
+    finality_step_s = 0                      # how long it normally takes until more is final: Arbitrum's L1 does it in steps
     quorum = 2                               # independent operators that must agree
     threshold = 2                            # observers that make a certificate, of these:
     observers = ["0x…", "0x…", "0x…"]
@@ -49,6 +50,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     id: str | int
     slot_ms: Annotated[int, msgspec.Meta(ge=1, le=3_600_000)]
     finality_blocks: Blocks
+    finality_step_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 0
     quorum: Annotated[int, msgspec.Meta(ge=1, le=64)]
     threshold: Annotated[int, msgspec.Meta(ge=0, le=16)] = 0
     observers: tuple[Address, ...] = ()
@@ -161,6 +163,7 @@ def _policy(name: str, table: Table, application: bytes) -> Policy:
         speed_percent=table.speed_percent,
         lag_blocks=table.lag_blocks,
         finality_blocks=table.finality_blocks,
+        finality_step_ms=round(table.finality_step_s * 1000),
         drift_ms=round(table.drift_s * 1000),
         slow_ms=table.slow_ms,
     )

@@ -31,7 +31,7 @@ from jurymast.certificate import (
     verify,
 )
 from jurymast.errors import Rejected
-from jurymast.messages.health import Certificate, Evidence, Observation, Policy
+from jurymast.messages.health import NEVER_MS, Certificate, Evidence, Observation, Policy
 from tests.watching import (
     ADDRESSES,
     HALT,
@@ -81,6 +81,7 @@ def test_the_policy_of_these_tests_is_in_order() -> None:
         ({"window_ms": 29_000}, "window_s"),
         ({"window_ms": 10_000, "max_skew_ms": 4_000, "lag_blocks": 4}, "window_s"),
         ({"lag_blocks": 25}, "lag_blocks"),
+        ({"finality_step_ms": 20_001}, "finality_step_s"),
         ({"slot_ms": 3_001}, "window_s"),
         ({"max_skew_ms": 3_999}, "max_skew_s"),
         ({"max_skew_ms": 30_000}, "max_skew_s"),
@@ -203,8 +204,10 @@ def test_a_recovery_is_a_quorum_that_produces_and_finalizes_at_normal_speed() ->
         ({"head_first": HEAD + 300}, "-100 new blocks"),
         ({"finalized_last": HEAD + 159}, "finalized is 41 blocks behind"),
         ({"finalized_first": HEAD + 99}, "finalized is 41 blocks behind"),
-        ({"finalized_first": HEAD + 168}, "nothing was finalized"),
-        ({"finalized_first": HEAD + 169}, "nothing was finalized"),
+        ({"finalized_first": HEAD + 168 - MADE // 2 + 1}, "29 blocks were finalized, at least 30 are normal"),
+        ({"finalized_first": HEAD + 169}, "-1 blocks were finalized"),
+        ({"finalized_age_ms": 6_001}, "nothing became final for 6.001 s"),
+        ({"finalized_age_ms": NEVER_MS}, "nothing became final while it was watched"),
         ({"clock_ms": NOW_MS - 1_800_000}, "clock is 1800 s behind"),
         ({"clock_ms": NOW_MS + 61_000}, "clock is -61 s behind"),
         ({"longest_gap_ms": 6_001}, "no answer for 6.001 s"),
@@ -217,6 +220,36 @@ def test_anything_less_is_no_recovery(changed: dict[str, Any], why: str) -> None
     said = recovered(evidence, POLICY, HEAD)
     assert isinstance(said, str)
     assert why in said
+
+
+def test_a_recovery_of_a_chain_that_takes_its_time_to_finalize_shows_that_all_the_same() -> None:
+    """Solana's numbers: fewer blocks in a window than finality may be behind."""
+    slowly = policy(slot_ms=400, finality_blocks=150)
+    frozen = [moving(o, HEAD + 200, 75, finalized_first=HEAD + 60, finalized_last=HEAD + 60) for o in (A, B, C)]
+    assert "0 blocks were finalized, at least 37 are normal" in str(recovered(frozen, slowly, HEAD))
+
+
+@pytest.mark.parametrize(
+    ("step_ms", "finalized", "age_ms", "why"),
+    [
+        (20_000, 10, 20_000, ""),
+        (20_000, 9, 20_000, "9 blocks were finalized, at least 10 are normal"),
+        (20_000, 10, 20_001, "nothing became final for 20.001 s"),
+        (900_000, 0, 900_000, ""),
+        (900_000, -1, 900_000, "-1 blocks were finalized, at least 0 are normal"),
+        (900_000, 0, 900_001, "nothing became final for 900.001 s"),
+        (900_000, 0, NEVER_MS, "nothing became final while it was watched"),
+    ],
+)
+def test_where_finality_comes_in_steps_the_last_was_no_longer_ago_than_one(
+    step_ms: int, finalized: int, age_ms: int, why: str
+) -> None:
+    stepwise = policy(finality_step_ms=step_ms, finality_blocks=1_800)
+    assert policy_problems(stepwise) == []
+    seen = {"finalized_first": HEAD + 50 - finalized, "finalized_last": HEAD + 50, "finalized_age_ms": age_ms}
+    said = recovered([moving(o, HEAD + 200, **seen) for o in (A, B)], stepwise, HEAD)
+    assert isinstance(said, str) is bool(why)
+    assert why in str(said)
 
 
 def test_operators_that_see_different_chains_show_no_recovery() -> None:

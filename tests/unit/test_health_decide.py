@@ -13,7 +13,7 @@ from jurymast.certificate import assemble, halt_of, longest_gap_ms, longest_stal
 from jurymast.health_monitor.decide import certify, chain, provider
 from jurymast.health_monitor.decide.provider import ProviderState
 from jurymast.health_monitor.decide.sample import Answer, Failure, Sample
-from jurymast.messages.health import Certificate, Observation
+from jurymast.messages.health import Certificate, Observation, Policy
 from jurymast.watchlist import Chain, Provider
 from tests.outages import (
     REFUSED,
@@ -264,6 +264,19 @@ def test_finality_that_stalls_is_degraded() -> None:
     assert watched.state.reason.startswith("finality stalls: finalized is ")
 
 
+def test_a_chain_on_which_nothing_becomes_final_for_a_whole_window_is_degraded() -> None:
+    watched = Watched(Truth(slot_ms=400, finality_stalls=((60, 100),)), THREE, policy(slot_ms=400, finality_blocks=150))
+    assert [verdict for _, verdict in verdicts(watched, for_s=160)] == ["unknown", "healthy", "degraded", "healthy"]
+
+
+@pytest.mark.parametrize(("step_s", "verdict"), [(0, "degraded"), (50, "healthy")])
+def test_where_finality_comes_in_steps_that_is_normal_when_the_policy_says_so(step_s: int, verdict: str) -> None:
+    stepwise = policy(finality_blocks=150, finality_step_ms=step_s * 1_000)
+    found = verdicts(Watched(Truth(finality_step_s=50), THREE, stepwise), for_s=340)
+    assert found[-1][1] == verdict
+    assert ("degraded" in dict(found).values()) is (verdict == "degraded")
+
+
 @pytest.mark.parametrize(("until_s", "verdict"), [(66, "healthy"), (68, "degraded")])
 def test_one_bad_round_is_nothing_and_two_are_something(until_s: float, verdict: str) -> None:
     """After three rounds without finality it is 44 blocks behind, which is too much, and in the fourth all is well again."""
@@ -452,9 +465,9 @@ def seen_by(observer: int, halts: tuple[tuple[float, float], ...], for_s: float,
     return certify.observation(watched.state, KEYS[observer], last)
 
 
-def certified(kind: Any, observations: list[Observation | str], now_ms: int) -> Certificate:
+def certified(kind: Any, observations: list[Observation | str], now_ms: int, under: Policy = POLICY) -> Certificate:
     assert all(isinstance(o, Observation) for o in observations), observations
-    certificate = assemble(kind, [o for o in observations if isinstance(o, Observation)], POLICY, now_ms)
+    certificate = assemble(kind, [o for o in observations if isinstance(o, Observation)], under, now_ms)
     assert isinstance(certificate, Certificate), certificate
     return certificate
 
@@ -481,6 +494,43 @@ def test_a_recovery_waits_until_every_block_seen_at_the_halt_is_final() -> None:
     why = certify.observation(watched.state, KEYS[0], halt)
     assert isinstance(why, str)
     assert "finalized is" in why
+
+
+@pytest.mark.parametrize("last_s", [230, 238])
+def test_no_recovery_is_signed_of_a_chain_whose_finality_froze(last_s: float) -> None:
+    """It jumped beyond every block seen at the halt, and stopped; less than `finality_blocks` ago."""
+    patient = policy(slot_ms=400, finality_blocks=150)
+    halt = None
+    signed: list[Observation | str] = []
+    for kind, until_s in (("halt", 120), ("recovery", 250)):
+        signed = []
+        for observer in (0, 1):
+            truth = Truth(slot_ms=400, halts=((60, 200),), finality_stalls=((60, 222), (last_s, 1e9)))
+            watched = Watched(truth, {f"{name}{observer}": honest for name in THREE}, patient)
+            for _ in replay(watched, for_s=until_s):
+                pass
+            signed.append(certify.observation(watched.state, KEYS[observer], halt))
+        if kind == "halt":
+            halt = certified(kind, signed, NOW_MS + 120_000, patient)
+    assert ["final" in str(why) for why in signed if isinstance(why, str)] == [True, True], signed
+
+
+def test_a_recovery_where_finality_comes_in_steps_waits_for_one() -> None:
+    stepwise = policy(finality_blocks=300, finality_step_ms=60_000)
+    last, found = None, []
+    for kind, until_s in (("halt", 120), ("recovery", 238), ("recovery", 250)):
+        signed: list[Observation | str] = []
+        for observer in (0, 1):
+            watched = Watched(
+                Truth(halts=((70, 200),), finality_step_s=60), {f"{name}{observer}": honest for name in THREE}, stepwise
+            )
+            for _ in replay(watched, for_s=until_s):
+                pass
+            signed.append(certify.observation(watched.state, KEYS[observer], last))
+        found.append([isinstance(o, Observation) for o in signed])
+        if kind == "halt":
+            last = certified(kind, signed, NOW_MS + until_s * 1_000, stepwise)
+    assert found == [[True, True], [False, False], [True, True]]
 
 
 def test_a_recovery_covers_a_second_halt_that_nobody_certified() -> None:

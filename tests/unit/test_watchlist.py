@@ -48,6 +48,7 @@ def test_a_chain_with_everything_else_at_its_default() -> None:
         speed_percent=50,
         lag_blocks=10,
         finality_blocks=150,
+        finality_step_ms=0,
         drift_ms=60_000,
         slow_ms=500,
     )

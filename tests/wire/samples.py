@@ -37,6 +37,7 @@ POLICY = health.Policy(
     speed_percent=51,
     lag_blocks=11,
     finality_blocks=152,
+    finality_step_ms=4_004,
     drift_ms=60_005,
     slow_ms=503,
 )
@@ -71,6 +72,7 @@ OBSERVATION = health.Observation(
             tip_highest=377_000_079,
             finalized_first=376_999_969,
             finalized_last=377_000_044,
+            finalized_age_ms=400,
             clock_ms=1_767_225_599_001,
             read_ms=1_767_225_600_002,
             trouble="timeout: no answer within 2 s",

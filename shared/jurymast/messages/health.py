@@ -17,6 +17,7 @@ Kind = Literal["halt", "recovery"]
 Family = Literal["evm", "solana"]
 
 Count = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+NEVER_MS = (1 << 63) - 1
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
 Address = Annotated[str, Meta(pattern=r"^0x[0-9a-fA-F]{40}$")]
 Short = Annotated[str, Meta(max_length=200)]
@@ -54,6 +55,8 @@ class Policy(Message, frozen=True, kw_only=True):
     """Providers further apart than this do not see the same chain."""
     finality_blocks: Count
     """A finalized block further behind the head than this is not normal."""
+    finality_step_ms: Count
+    """How long it normally takes until more is final; zero where that happens all the time."""
     drift_ms: Count
     """How far the chain's clock may be from ours."""
     slow_ms: Count
@@ -84,6 +87,8 @@ class Evidence(Message, frozen=True, kw_only=True):
     """The highest at or before the window's beginning."""
     finalized_last: Count
     """In the last answer."""
+    finalized_age_ms: Count
+    """How long before the window's end more became final than ever before; `NEVER_MS` if that was not seen yet."""
     clock_ms: Count
     """The chain's own time in the last answer."""
     read_ms: Count

@@ -165,6 +165,9 @@ def _wrong(state: ChainState, stalled_ms: int) -> Iterator[str]:
     unfinal = _least(_by_operator(state, lambda p: p.answer and p.answer.head - p.answer.finalized, best=min), policy.quorum)
     if unfinal is not None and unfinal > policy.finality_blocks:
         yield f"finality stalls: finalized is {unfinal} blocks behind"
+    finalized_ms = _reached(_by_operator(state, lambda p: p.finalized_ms or state.started_ms), policy.quorum)
+    if finalized_ms is not None and state.at_ms - finalized_ms > max(policy.window_ms, policy.finality_step_ms):
+        yield f"finality stalls: nothing became final for {(state.at_ms - finalized_ms) / 1000:g} s"
     well = {p.operator for p in state.providers if p.healthy}
     if len(well) < policy.quorum:
         unwell = next((f"{p.name}: {p.reason}" for p in state.providers if not p.healthy), "")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Literal
 
 from jurymast.certificate import longest_gap_ms
 from jurymast.health_monitor.decide.sample import NETWORK, Answer, Failure, Sample
-from jurymast.messages.health import Evidence, Policy
+from jurymast.messages.health import NEVER_MS, Evidence, Policy
 
 FULL_SCORE = 1_000
 SLOW_SCORE = 400
@@ -33,6 +34,8 @@ class ProviderState:
     last_answer: Sample | None = None
     risen_ms: int | None = None
     """When it last had a block above all that it told of before, by the clock of samples."""
+    finalized_ms: int | None = None
+    """When more than ever before was final, by the clock of samples."""
     fell_ms: int | None = None
     """When it last turned out to tell of another chain than before, by the clock of samples."""
     history: tuple[Sample, ...] = ()
@@ -82,7 +85,8 @@ def step(state: ProviderState, sample: Sample, quorum_head: int | None, policy: 
         score=score,
         last=sample,
         last_answer=sample if answered else state.last_answer,
-        risen_ms=sample.at_ms if _rose(before, sample.result) else state.risen_ms,
+        risen_ms=sample.at_ms if _rose(before, sample.result, "head") else state.risen_ms,
+        finalized_ms=sample.at_ms if _rose(before, sample.result, "finalized") else state.finalized_ms,
         fell_ms=sample.at_ms if fell else state.fell_ms,
         history=history,
     )
@@ -102,6 +106,7 @@ def evidence(state: ProviderState, from_ms: int, to_ms: int) -> Evidence:
         failures=len(failed),
         longest_gap_ms=_longest_ms([s.at_ms for s, _ in answers], from_ms, to_ms) if before else to_ms - from_ms,
         **_heights(before, answers, from_ms, to_ms),
+        finalized_age_ms=NEVER_MS if state.finalized_ms is None else max(0, to_ms - state.finalized_ms),
         read_ms=answers[-1][0].read_ms if answers else 0,
         trouble=str(failed[-1])[:REASON_CHARACTERS] if failed else "",
     )
@@ -147,9 +152,9 @@ def _since_fall(history: tuple[Sample, ...], policy: Policy) -> tuple[Sample, ..
     return late if max(heads, finals) > policy.lag_blocks else history
 
 
-def _rose(before: Sequence[Sample], result: Answer | Failure) -> bool:
-    known = _answers(before)
-    return bool(known) and isinstance(result, Answer) and result.head > max(answer.head for answer in known)
+def _rose(before: Sequence[Sample], result: Answer | Failure, what: Literal["head", "finalized"]) -> bool:
+    known = [getattr(answer, what) for answer in _answers(before)]
+    return bool(known) and isinstance(result, Answer) and getattr(result, what) > max(known)
 
 
 def _answers(samples: Iterable[Sample]) -> list[Answer]:
