@@ -6,6 +6,8 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import NamedTuple
 
 import pytest
 
@@ -103,39 +105,62 @@ async def test_a_letter_of_a_service_that_is_gone_stays_and_an_unreadable_one_is
     assert output.endswith("1 dead letter\n")
 
 
+class Tailing(NamedTuple):
+    shown: Callable[[], Awaitable[str]]
+    """Its next line."""
+    told: Callable[[], Awaitable[str]]
+    """What it says besides."""
+
+
 @asynccontextmanager
-async def tailing(url: str, count: int) -> AsyncIterator[Callable[[], Awaitable[str]]]:
-    """`jurymast tail` until so many events; gives its next line."""
+async def tailing(url: str, count: int) -> AsyncIterator[Tailing]:
+    """`jurymast tail` until so many events."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "jurymast.cli", "tail", ">", "--count", str(count), "--nats", url, cwd=ROOT,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stderr is not None
-    output = process.stdout
-    assert b"listening on >" in await asyncio.wait_for(process.stderr.readline(), 10)
-
-    async def shown() -> str:
-        return (await asyncio.wait_for(output.readline(), 10)).decode()
-
+    tail = Tailing(partial(next_line, process.stdout), partial(next_line, process.stderr))
+    assert "listening on >" in await tail.told()
     try:
-        yield shown
+        yield tail
         assert await asyncio.wait_for(process.wait(), 10) == 0
     finally:
         if process.returncode is None:
             process.kill()
 
 
+async def next_line(stream: asyncio.StreamReader) -> str:
+    return (await asyncio.wait_for(stream.readline(), 10)).decode()
+
+
 async def test_tail_shows_decoded_events_and_what_is_not_ours(server: NatsServer, bus: Bus) -> None:
-    async with tailing(server.url, 2) as shown:
+    async with tailing(server.url, 2) as tail:
         event = ServiceStarted(service="echo", instance="i", version="1", started_ms=5)
         await bus.publish(STARTED, event, id="s")
         await bus.nc.publish("foreign.subject", b"\xc1")
         assert (
             'service.started.echo [service.started/1] {"service":"echo","instance":"i","version":"1","started_ms":5}'
-            in await shown()
+            in await tail.shown()
         )
-        assert "foreign.subject [no schema] (1 bytes: " in await shown()
+        assert "foreign.subject [no schema] (1 bytes: " in await tail.shown()
+
+
+async def test_tail_goes_on_when_the_server_is_back(server: NatsServer) -> None:
+    async with tailing(server.url, 1) as tail:
+        server.kill()
+        assert await tail.told() == "the NATS server is away: waiting until it is back\n"
+        await server.start()
+        assert await tail.told() == "the NATS server is back\n"
+        async with server.client() as nc:
+            await nc.publish("foreign.subject", b"\x07")
+        assert "foreign.subject [no schema] 7" in await tail.shown()
+    server.kill()
+    code, output = await jurymast("dead", "list", url=server.url)
+    assert code == 1
+    assert output.startswith(f"jurymast: no NATS server answers at {server.url}: ")
+    assert output.count("\n") == 1
 
 
 HOSTILE = [
@@ -156,10 +181,10 @@ async def test_tail_outlives_whatever_is_published(server: NatsServer) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", server.port)
     try:
         writer.write(b'CONNECT {"headers":true,"verbose":false}\r\n')
-        async with tailing(server.url, len(HOSTILE)) as shown:
+        async with tailing(server.url, len(HOSTILE)) as tail:
             for raw, expected in HOSTILE:
                 writer.write(raw)
-                line = await shown()
+                line = await tail.shown()
                 assert expected in line
                 assert line[:-1].isprintable()
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,3 +116,23 @@ async def test_tail_shows_each_event_once_and_none_of_the_machinery(locked: Nats
         await eventually(ended, what="two events seen")
     lines = (await tailing).out.splitlines()
     assert ["service.started.echo [service.started/1]" in line for line in lines] == [True, True]
+
+
+async def test_tail_ends_with_the_reason_when_its_key_is_revoked(locked: NatsServer) -> None:
+    assert locked.keys is not None
+    conf, old = locked.keys.path.parent / "nats.conf", locked.keys.public_key(OPERATOR)
+    command = [sys.executable, "-m", "jurymast.cli", "tail", "--nats-seed", str(locked.keys.file(OPERATOR)), "--nats", locked.url]
+    tail = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    assert tail.stderr is not None
+    try:
+        assert b"listening on" in await asyncio.wait_for(tail.stderr.readline(), 10)
+        locked.keys.make([OPERATOR], force=True)
+        conf.write_text(conf.read_text().replace(old, locked.keys.public_key(OPERATOR)))
+        locked.send(signal.SIGHUP)
+        said = (await asyncio.wait_for(tail.stderr.read(), 20)).decode()
+        assert said.splitlines()[-1].startswith("jurymast: NATS does not know the key"), said
+        assert await asyncio.wait_for(tail.wait(), 10) == 1
+    finally:
+        if tail.returncode is None:
+            tail.kill()
+            await tail.wait()

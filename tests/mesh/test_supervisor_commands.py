@@ -127,11 +127,14 @@ async def test_after_a_stop_the_logs_are_still_there(mesh: MeshUnderTest) -> Non
     await mesh.ready()
     await mesh.stop()
     state = ("--state", str(mesh.state))
-    status, logs, down = await asyncio.gather(
-        jurymast("status", *state), jurymast("logs", "stub", *state), jurymast("down", *state)
+    status, logs, dead = await asyncio.gather(
+        jurymast("status", *state), jurymast("logs", "stub", *state), jurymast("dead", "list", *state)
     )
+    down = await jurymast("down", *state)
     assert one_line(status).startswith("no mesh runs in")
     assert "asked to stop" in logs.out
+    assert one_line(dead).startswith("no NATS server answers at nats://127.0.0.1:")
+    assert one_line(dead).endswith("; start it with `./run`")
     assert (down.code, down.out) == (0, f"nothing of a mesh runs in {mesh.state}\n")
 
 

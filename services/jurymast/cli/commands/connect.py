@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,8 @@ from jurymast.nats_failure import NATS_FAILURE
 from jurymast.settings import nats_servers, without_credentials
 
 CONNECT_S = 3
+RECONNECT_S = 1
+HEARD = 100
 
 nats_option = click.option(
     "--nats",
@@ -53,10 +56,11 @@ class Login(NamedTuple):
     url: str
     seed: str = ""
     ca: str = ""
+    of_mesh: bool = False
+    """The address is that of the mesh in the state directory."""
 
 
-def with_nats(command: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Gives an async command its connection as the first argument, and the options that say which."""
+def _with(command: Callable[..., Coroutine[Any, Any, None]], *, lasting: bool) -> Callable[..., None]:
 
     @nats_option
     @seed_option
@@ -65,7 +69,7 @@ def with_nats(command: Callable[..., Coroutine[Any, Any, None]]) -> Callable[...
     @wraps(command)
     def run(*args: Any, nats_url: str | None, seed_path: Path | None, ca: str, state_path: Path, **options: Any) -> None:
         async def connected() -> None:
-            async with connection(_login(nats_url, seed_path, ca, StateDirectory(state_path))) as nc:
+            async with connection(_login(nats_url, seed_path, ca, StateDirectory(state_path)), lasting=lasting) as nc:
                 await command(nc, *args, **options)
 
         asyncio.run(connected())
@@ -73,9 +77,16 @@ def with_nats(command: Callable[..., Coroutine[Any, Any, None]]) -> Callable[...
     return run
 
 
+with_nats = partial(_with, lasting=False)
+"""Gives an async command its connection as the first argument, and the options that say which."""
+
+with_lasting_nats = partial(_with, lasting=True)
+"""The same for a command that goes on when the server comes back; every other one fails at once."""
+
+
 @asynccontextmanager
-async def connection(login: Login) -> AsyncIterator[Client]:
-    refused, heard = asyncio.Event(), list[Exception]()
+async def connection(login: Login, *, lasting: bool = False) -> AsyncIterator[Client]:
+    refused, heard = asyncio.Event(), deque[Exception](maxlen=HEARD)
 
     async def hear(error: Exception) -> None:
         """The client raises most errors as well. What it keeps to itself is why the server let us wait in vain."""
@@ -83,31 +94,56 @@ async def connection(login: Login) -> AsyncIterator[Client]:
         if credentials.refusal(error, has_seed=bool(login.seed)):
             refused.set()
 
-    nc = await _connected(login, hear, refused, heard)
+    nc = HardenedClient()
+    callbacks = {"error_cb": hear, **(_telling(nc) if lasting else {})}
+    await _connect(nc, login, callbacks, refused, heard)
+
+    async def end_when_refused() -> None:
+        await refused.wait()
+        await nc.close()
+
+    if lasting:
+        nc.options |= {"max_reconnect_attempts": -1, "reconnect_time_wait": RECONNECT_S}
+    ending = asyncio.create_task(end_when_refused())
     try:
         yield nc
     except Transient:
+        if refused.is_set():
+            raise _unconnected(login, heard) from None
         if subjects := [violation.subject for error in heard if (violation := credentials.violation(error))]:
             raise Misconfigured(f"NATS does not let this key use {subjects[0]}: choose another one with --nats-seed") from None
         raise
     finally:
+        ending.cancel()
         await nc.close()
 
 
-async def _connected(
-    login: Login, hear: Callable[[Exception], Awaitable[None]], refused: asyncio.Event, heard: list[Exception]
-) -> Client:
+def _telling(nc: Client) -> dict[str, Callable[[], Awaitable[None]]]:
+    async def away() -> None:
+        if not nc.is_closed:
+            click.echo("the NATS server is away: waiting until it is back", err=True)
+
+    async def back() -> None:
+        click.echo("the NATS server is back", err=True)
+
+    return {"disconnected_cb": away, "reconnected_cb": back}
+
+
+async def _connect(
+    nc: Client, login: Login, callbacks: Mapping[str, Any], refused: asyncio.Event, heard: Iterable[Exception]
+) -> None:
     try:
         servers = nats_servers(login.url)
     except ValueError as error:
         raise Misconfigured(f"--nats: {error}") from None
     context = credentials.tls_context(login.url, login.ca)
-    options: dict[str, Any] = {"tls": context, "tls_handshake_first": True} if context else {}
+    options = dict(callbacks)
+    if context:
+        options |= {"tls": context, "tls_handshake_first": True}
     if login.seed:
         options["nkeys_seed_str"] = login.seed
     options |= {"connect_timeout": CONNECT_S, "max_reconnect_attempts": 1, "reconnect_time_wait": 0}
-    client = HardenedClient()
-    connecting = asyncio.ensure_future(client.connect(servers, error_cb=hear, **options))
+    connecting = asyncio.ensure_future(nc.connect(servers, **options))
     refusing = asyncio.ensure_future(refused.wait())
     try:
         # After a refusal the client may wait for ever for the end of a connection that never was.
@@ -117,8 +153,6 @@ async def _connected(
         connecting.result()
     except (OSError, *NATS_FAILURE) as error:
         raise _unconnected(login, [*heard, error]) from None
-    else:
-        return client
     finally:
         connecting.cancel()
         refusing.cancel()
@@ -130,7 +164,8 @@ def _unconnected(login: Login, errors: Iterable[Exception]) -> JurymastError:
     for last in errors:
         if why := credentials.refusal(last, has_seed=bool(login.seed)):
             return Misconfigured(why)
-    return Transient(f"no NATS server answers at {without_credentials(login.url)}: {explain(last)}")
+    start = "; start it with `./run`" if login.of_mesh else ""
+    return Transient(f"no NATS server answers at {without_credentials(login.url)}: {explain(last)}{start}")
 
 
 def _login(url: str | None, seed_path: Path | None, ca: str, state: StateDirectory) -> Login:
@@ -139,4 +174,4 @@ def _login(url: str | None, seed_path: Path | None, ca: str, state: StateDirecto
         raise Misconfigured("no NATS server given and no mesh here: use --nats, JURYMAST_NATS_URL, or `jurymast up`")
     if mesh is not None and seed_path is None and url in (None, mesh.nats_url):
         seed_path = state.keys.file(OPERATOR)
-    return Login(url or (mesh.nats_url if mesh else ""), read_seed(seed_path) if seed_path else "", ca)
+    return Login(url or (mesh.nats_url if mesh else ""), read_seed(seed_path) if seed_path else "", ca, of_mesh=not url)

@@ -8,9 +8,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from jurymast import clock
-from jurymast.cli.commands.connect import with_nats
+from jurymast.cli.commands.connect import with_lasting_nats
 from jurymast.cli.commands.printable import bounded, content, escaped, fields, moment, unreadable
-from jurymast.errors import Misconfigured, Undecodable
+from jurymast.errors import Misconfigured, Transient, Undecodable, explain
 from jurymast.messages.catalog import channels
 from jurymast.messages.channel import SCHEMA_HEADER
 from jurymast.streams import STORED
@@ -25,7 +25,7 @@ MACHINERY = ("_INBOX", "_R_.", "$", f"{STORED}.")
 @click.command()
 @click.argument("subject", default=">")
 @click.option("-n", "--count", type=click.IntRange(0), default=0, help="End after so many events; 0: never.")
-@with_nats
+@with_lasting_nats
 async def tail(nc: Client, *, subject: str, count: int) -> None:
     """Print events on SUBJECT (`>` for all, `dead.letter.>` for some) as they pass, until Ctrl-C."""
     if not valid_pattern(subject):
@@ -41,6 +41,7 @@ async def tail(nc: Client, *, subject: str, count: int) -> None:
         seen += 1
         if seen == count:
             return
+    raise Transient(f"NATS has ended the connection: {explain(nc.last_error) if nc.last_error else 'it does not say why'}")
 
 
 def line(raw: Msg) -> str:
