@@ -45,6 +45,8 @@ async def test_status_tells_how_things_are_now(mesh: MeshUnderTest) -> None:
     assert (rows["stub"]["state"], rows["stub"]["reason"]) == ("not ready", "store: the cellar is locked")
     assert (rows["redis"]["state"], rows["redis"]["reason"]) == ("not ready", "no answer within 2 s")
     assert rows["nats"]["state"] == "ready"
+    narrow = await jurymast("status", COLUMNS="80", **state)
+    assert "\nstub: store: the cellar is locked\n" in narrow.out
     os.kill(pid(up, "redis"), signal.SIGCONT)
 
 
@@ -56,6 +58,19 @@ async def test_status_of_a_mesh_whose_supervisor_died(mesh: MeshUnderTest) -> No
     assert status.code == 1
     assert not json.loads(status.out)["supervised"]
     assert one_line(status).startswith("nobody watches this mesh: `jurymast up` stops what is left and starts it again")
+    killed = await jurymast("kill", "stub", "--state", str(mesh.state))
+    assert (killed.code, killed.out[:20]) == (0, "sent SIGKILL to stub")
+    assert killed.err == "nobody watches this mesh, and nobody restarts stub: `jurymast up` does both\n"
+
+
+async def test_a_record_that_cannot_be_read_is_removed_as_said(tmp_path: Path) -> None:
+    (tmp_path / "mesh.json").write_text("{")
+    status = await jurymast("status", "--state", str(tmp_path))
+    assert one_line(status).startswith(f"cannot read {tmp_path}/mesh.json (")
+    assert f"`jurymast down --state {tmp_path}` stops what runs and removes it" in status.err
+    down = await jurymast("down", "--state", str(tmp_path))
+    assert (down.code, down.out) == (0, f"nothing of a mesh runs in {tmp_path}\n")
+    assert not (tmp_path / "mesh.json").exists()
 
 
 async def test_logs_are_readable_and_can_be_followed(mesh: MeshUnderTest) -> None:
@@ -103,7 +118,7 @@ async def test_kill_is_a_drill_that_the_supervisor_answers(mesh: MeshUnderTest) 
     killed = await jurymast("kill", "stub", *state)
     assert (killed.code, killed.out) == (0, f"sent SIGKILL to stub (pid {pid(before, 'stub')})\n")
     after = await mesh.restarted("stub", before)
-    asked = await jurymast("kill", "stub", "--signal", "term", *state)
+    asked = await jurymast("kill", "stub", "--signal", "SIGTERM", *state)
     assert asked.out == f"sent SIGTERM to stub (pid {pid(after, 'stub')})\n"
     await mesh.says("stub: ended with exit code 0")
     unknown, unknown_log, signal_name = await asyncio.gather(

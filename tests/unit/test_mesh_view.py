@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from jurymast.cli.mesh.logs import Line
-from jurymast.cli.mesh.view import LiveView, PlainView, Row, table, uptime
+from jurymast.cli.mesh.view import LiveView, PlainView, Row, reasons, table, uptime
 
 READY = Row(name="nats", state="ready", port=4222, restarts=1, pid=7, uptime_s=61, memory_bytes=17 << 20, cpu_percent=4.6)
 WAITING = Row(name="echo", state="waiting", port=8080, restarts=0, reason="waits for [bold]nats")
@@ -31,14 +32,31 @@ def test_uptime_fits_its_column(seconds: float) -> None:
     assert len(uptime(seconds)) <= 10
 
 
-def test_the_table_shows_every_process_and_why_it_is_not_ready() -> None:
-    console = Console(width=120, file=io.StringIO(), record=True)
-    console.print(table([READY, WAITING], "a mesh"))
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in console.export_text().splitlines() if "│" in line]
-    assert rows == [
-        ["nats", "ready", "7", "4222", "1m 01s", "1", "17 MiB", "5 %", ""],
-        ["echo", "waiting", "-", "8080", "-", "0", "-", "-", "waits for [bold]nats"],
+LONGEST = Row(
+    name="health-monitor", state="not ready", port=65_535, restarts=1000, pid=4_194_304, uptime_s=364 * 86_400,
+    memory_bytes=9999 << 20, cpu_percent=100, reason="JURYMAST_CHAINS_FILE: cannot read it " + "at all " * 20,
+)  # fmt: skip
+
+
+def test_the_table_shows_every_process_within_80_columns() -> None:
+    console = Console(width=80, file=io.StringIO(), record=True)
+    console.print(table([READY, WAITING, LONGEST], "a mesh"))
+    assert [re.split(r"  +", line.strip()) for line in console.export_text().splitlines()] == [
+        ["a mesh"],
+        ["name", "state", "pid", "port", "uptime", "restarts", "memory", "cpu"],
+        ["nats", "ready", "7", "4222", "1m 01s", "1", "17 MiB", "5 %"],
+        ["echo", "waiting", "-", "8080", "-", "0", "-", "-"],
+        ["health-monitor", "not ready", "4194304", "65535", "364d 00h", "1000", "9999 MiB", "100 %"],
     ]
+
+
+def test_why_a_process_is_not_ready_is_said_in_full() -> None:
+    assert reasons([READY, WAITING, LONGEST]) == ["echo: waits for [bold]nats", f"health-monitor: {LONGEST.reason}"]
+    output = io.StringIO()
+    view = LiveView(["nats"], Console(file=output, force_terminal=True, width=80, height=30, color_system=None))
+    view.table([READY, WAITING], "a mesh")
+    view.close()
+    assert "echo: waits for [bold]nats" in output.getvalue()
 
 
 def test_the_live_view_keeps_the_table_below_the_log() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import msgspec
 import psutil
 from rich.console import Console
 
+from jurymast.cli.commands.printable import say
 from jurymast.cli.mesh import logs as logfiles
 from jurymast.cli.mesh import processes, view
 from jurymast.cli.mesh import up as composed
@@ -59,7 +61,7 @@ def up(*, nats_port: int, redis_port: int, allow_lossy: bool, state_path: Path) 
 def down(state_path: Path) -> None:
     """Stop a running mesh, or what is left of one."""
     state = StateDirectory(state_path)
-    if not state.lock_file.exists():
+    if not (state.lock_file.exists() or state.mesh_file.exists()):
         raise _no_mesh(state)
     stopped = asyncio.run(_down(state, Timing().stop_s))
     print("\n".join(stopped) if stopped else f"nothing of a mesh runs in {state.path}")
@@ -113,6 +115,8 @@ def status(*, as_json: bool, state_path: Path) -> None:
     else:
         title = f"jurymast mesh in {state.path}: {'ready' if report.ready else 'not ready'}"
         Console().print(view.table(report.processes, title))
+        for reason in view.reasons(report.processes):
+            say(reason)
         print(f"{mesh.nats_url}  {mesh.websocket_url}  {mesh.redis_url}  NATS monitoring {mesh.monitor_url}")
     if not report.supervised:
         raise Fatal(f"nobody watches this mesh: `jurymast up` stops what is left and starts it again (state {state.path})")
@@ -202,16 +206,24 @@ def _shown(service: str, lines: list[str], *, raw: bool) -> Iterator[str]:
 SIGNALS = [number.name.removeprefix("SIG") for number in signal.Signals]
 
 
+class SignalName(click.Choice[str]):
+    """With or without SIG before it, as for kill(1)."""
+
+    def normalize_choice(self, choice: object, ctx: click.Context | None) -> str:
+        return super().normalize_choice(choice, ctx).removeprefix("sig")
+
+
 @click.command()
 @click.argument("service")
 @click.option(
-    "--signal", "name", type=click.Choice(SIGNALS, case_sensitive=False), default="KILL", show_default=True, metavar="NAME"
+    "--signal", "name", type=SignalName(SIGNALS, case_sensitive=False), default="KILL", show_default=True, metavar="NAME"
 )
 @state_option
 def kill(service: str, name: str, state_path: Path) -> None:
     """Send a signal to a service, to nats or to redis, as a drill. The supervisor brings it back."""
     state = StateDirectory(state_path)
-    record = _running_mesh(state).record(service)
+    mesh = _running_mesh(state)
+    record = mesh.record(service)
     process = processes.find(record.identity) if record.identity else None
     if process is None:
         raise Transient(f"{service} does not run at the moment ({record.reason or record.state}): see `jurymast status`")
@@ -222,6 +234,8 @@ def kill(service: str, name: str, state_path: Path) -> None:
     except psutil.AccessDenied:
         raise Misconfigured(f"not permitted to signal {service} (pid {process.pid}): it belongs to another user") from None
     print(f"sent SIG{name.upper()} to {service} (pid {process.pid})")
+    if not processes.find(mesh.supervisor):
+        print(f"nobody watches this mesh, and nobody restarts {service}: `jurymast up` does both", file=sys.stderr)
 
 
 # -- for all -----------------------------------------------------------------------------------------------------------

@@ -139,7 +139,7 @@ class StateDirectory:
             return None
         except (msgspec.DecodeError, OSError) as error:
             raise Misconfigured(
-                f"cannot read {self.mesh_file} ({error}): `jurymast down` stops what runs and removes it"
+                f"cannot read {self.mesh_file} ({error}): `jurymast down --state {self.path}` stops what runs and removes it"
             ) from None
 
     def known_logs(self) -> list[str]:

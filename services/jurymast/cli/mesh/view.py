@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol, TypedDict
 
 import psutil
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -64,7 +64,7 @@ def usage(process: psutil.Process) -> Usage:
 class View(Protocol):
     def line(self, line: Line) -> None: ...
 
-    def table(self, rows: Iterable[Row], title: str) -> None: ...
+    def table(self, rows: Sequence[Row], title: str) -> None: ...
 
     def close(self) -> None: ...
 
@@ -85,7 +85,7 @@ class PlainView:
             self._open = False
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-    def table(self, rows: Iterable[Row], title: str) -> None:
+    def table(self, rows: Sequence[Row], title: str) -> None:
         """A pipe gets what happens, not how things stand."""
 
     def close(self) -> None:
@@ -106,9 +106,9 @@ class LiveView:
             with suppress(OSError):  # The terminal may be gone; stopping the mesh matters more than saying so.
                 self._live.console.print(Text(text, style=LEVEL_STYLES[line.level]), soft_wrap=True)
 
-    def table(self, rows: Iterable[Row], title: str) -> None:
+    def table(self, rows: Sequence[Row], title: str) -> None:
         with suppress(OSError):
-            self._live.update(table(rows, title), refresh=True)
+            self._live.update(Group(table(rows, title), *map(Text, reasons(rows))), refresh=True)
 
     def close(self) -> None:
         with suppress(OSError):
@@ -120,15 +120,20 @@ def open_view(names: Iterable[str]) -> View:
 
 
 def table(rows: Iterable[Row], title: str) -> Table:
-    grid = Table(title=title, title_justify="left", expand=False)
+    """As wide as a terminal of 80 columns is; what does not fit there are the reasons."""
+    grid = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for heading in ("name", "state"):
         grid.add_column(heading, no_wrap=True)
     for heading in ("pid", "port", "uptime", "restarts", "memory", "cpu"):
         grid.add_column(heading, justify="right", no_wrap=True)
-    grid.add_column("why", overflow="fold")
     for row in rows:
-        grid.add_row(*cells(row), Text(row.reason))
+        grid.add_row(*cells(row))
     return grid
+
+
+def reasons(rows: Iterable[Row]) -> list[str]:
+    """Why those that are not ready are not."""
+    return [f"{row.name}: {row.reason}" for row in rows if row.reason]
 
 
 def cells(row: Row) -> tuple[Text, ...]:
