@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jurymast.book import signed
+from jurymast.book import leaves, signed
 from jurymast.book.lock import LONGEST_PAUSE_S, GuardSet, Lock
 from jurymast.book.refusals import (
     BadFee,
@@ -30,13 +30,15 @@ from jurymast.book.signed import (
     Permit,
     Rotation,
     Signed,
+    Typed,
     Unpause,
     Verdict,
     domain,
     hash_of_amounts,
 )
+from jurymast.crypto.secp256k1 import BadGuards, Guards
 
-GUARDS = GuardSet((b"g" * 20,), 1, 1)
+GUARDS = GuardSet(Guards((b"g" * 20,), 1), 1)
 LOCK = Lock(ARBITRUM, GUARDS)
 TOTALS = {2: 7, 1: 5}
 
@@ -112,23 +114,28 @@ def test_guards_are_rotated_one_version_after_the_other() -> None:
     for wrong in (third, msgspec.structs.replace(second, version=1)):
         with pytest.raises(WrongVersion):
             LOCK.rotate(wrong)
-    assert LOCK.rotate(second).rotate(third).guards == GuardSet(second.guards, 2, 3)
+    with pytest.raises(BadGuards):
+        LOCK.rotate(msgspec.structs.replace(second, threshold=1))
+    assert LOCK.rotate(second).rotate(third).guards == GuardSet(Guards(second.guards, 2), 3)
 
 
 # -- what is signed ----------------------------------------------------------------------------------------------------
 
 INTENT = Intent(account=b"a" * 32, sell_asset=1, buy_asset=2, sell_amount=3, min_buy_amount=4, nonce=5, deadline=6, max_fee_bps=7)
-PERMIT = Permit(chain=1, epoch=2, batch=3, expiry=4, actions=b"a" * 32, prices=b"p" * 32, fresh=b"f" * 32, dead=b"d" * 32)
+PERMIT = Permit(chain=1, epoch=2, batch=3, expiry=4, actions=b"a" * 32, prices=b"p" * 32, newcomers=b"n" * 32, dead=b"d" * 32)
 
 
-def kinds() -> list[type[Signed]]:
-    return Signed.__subclasses__()
+def kinds() -> list[type[Typed]]:
+    of_leaves = [
+        kind for kind in vars(leaves).values() if isinstance(kind, type) and issubclass(kind, Typed) and kind is not Typed
+    ]
+    return [*Signed.__subclasses__(), signed.Terms, *of_leaves]
 
 
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
-def test_a_field_for_every_member_of_the_type_in_its_order(kind: type[Signed]) -> None:
+def test_a_field_for_every_member_of_the_type_in_its_order(kind: type[Typed]) -> None:
     names = [signed._camel(name) for name in kind.__struct_fields__]
-    assert kind.TYPE.name == kind.__name__
+    assert kind.TYPE.name == kind.__name__.removesuffix("Leaf")
     assert names == [member.name for member in kind.TYPE._types[kind.TYPE.name]]
 
 

@@ -21,6 +21,7 @@ from jurymast.book.refusals import (
     WrongVersion,
 )
 from jurymast.book.signed import CHAINS, LockTransition, Rotation, Unpause, hash_of_amounts
+from jurymast.crypto.secp256k1 import Guards
 
 NO_ROOT = bytes(32)
 LONGEST_PAUSE_S = 86_400
@@ -28,8 +29,7 @@ LONGEST_PAUSE_S = 86_400
 
 
 class GuardSet(NamedTuple):
-    addresses: tuple[bytes, ...]
-    threshold: int
+    guards: Guards
     version: int
 
 
@@ -63,7 +63,7 @@ class Lock(NamedTuple):
         """One after the other: a chain that missed some is brought there in their order."""
         if signed.version != self.guards.version + 1:
             raise WrongVersion(signed.version, self.guards.version)
-        return self._replace(guards=GuardSet(signed.guards, signed.threshold, signed.version))
+        return self._replace(guards=GuardSet(Guards(signed.guards, signed.threshold), signed.version))
 
     def pause(self, until: int, now: int) -> Lock:
         if not now < until <= now + LONGEST_PAUSE_S:

@@ -214,3 +214,120 @@ class BadTrade(Refusal):
 
     size: int
     quote: int
+
+
+# -- acting ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class NotEntered(Refusal):
+    """The account's leaf has not entered this epoch, and no permit said that there is none."""
+
+    account: bytes
+
+
+@dataclass(eq=False)
+class NotAuthorised(Refusal):
+    """Signed by somebody else than the account's authority, or the match's oracle."""
+
+    by_whom: bytes
+
+
+@dataclass(eq=False)
+class Expired(Refusal):
+    deadline: int
+
+
+@dataclass(eq=False)
+class WrongChain(Refusal):
+    chain: int
+
+
+@dataclass(eq=False)
+class WrongEpoch(Refusal):
+    epoch: int
+    current: int
+
+
+@dataclass(eq=False)
+class BatchUsed(Refusal):
+    batch: int
+
+
+@dataclass(eq=False)
+class PermitExpired(Refusal):
+    expiry: int
+
+
+@dataclass(eq=False)
+class WrongBatch(Refusal):
+    """What was brought is not what the guards permitted."""
+
+    batch: int
+
+
+@dataclass(eq=False)
+class InsufficientFloat(Refusal):
+    """It belongs to the account, but the tokens are on the other chain."""
+
+    asset: int
+    vault: int
+    needed: int
+
+
+@dataclass(eq=False)
+class UnlikeTerms(Refusal):
+    """A match is known by the hash of its terms, and these are others."""
+
+    match: bytes
+
+
+@dataclass(eq=False)
+class NoSuchMatch(Refusal):
+    """None that is at this step and has room."""
+
+    match: bytes
+    step: int
+
+
+@dataclass(eq=False)
+class BadRanking(Refusal):
+    """A ranking names one player for each prize, and nobody twice."""
+
+    match: bytes
+
+
+# -- entering and settling ---------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class AlreadyEntered(Refusal):
+    key: bytes
+
+
+@dataclass(eq=False)
+class TotalsExceeded(Refusal):
+    asset: int
+    entered: int
+    total: int
+
+
+@dataclass(eq=False)
+class AlreadyDone(Refusal):
+    """A resolve, a credit, a hold, or a transfer over the bridge counts once."""
+
+    what: str
+
+
+@dataclass(eq=False)
+class NotResolved(Refusal):
+    """Nobody has said yet what became of the batch."""
+
+    origin: int
+    epoch: int
+    batch: int
+
+
+@dataclass(eq=False)
+class NothingMoved(Refusal):
+    asset: int

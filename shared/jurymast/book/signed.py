@@ -6,7 +6,7 @@ The domain names the application and no chain: the signature of an intent is goo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
@@ -22,20 +22,23 @@ def domain(application: bytes) -> Domain:
     return Domain(name="Jurymast", version="1", salt=application)
 
 
-class Signed(msgspec.Struct, frozen=True, kw_only=True):
-    """Fields are called like the type's members, in our spelling."""
+class Typed(msgspec.Struct, frozen=True, kw_only=True):
+    """Fields are called like the type's members, in our spelling, and stand in their order."""
 
     TYPE: ClassVar[eip712.Struct]
 
-    def digest(self, domain_: Domain) -> bytes:
-        """What is signed; `Malformed` if a value does not fit its type."""
+    def content(self) -> bytes:
+        """Commits to the type and to every field; `Malformed` if a value does not fit its type."""
         try:
-            return eip712.digest(domain_, self.TYPE, self._members())
+            return self.TYPE.hash({_camel(name): getattr(self, name) for name in self.__struct_fields__})
         except ValueError as error:
             raise Malformed(str(error)) from None
 
-    def _members(self) -> dict[str, Any]:
-        return {_camel(name): getattr(self, name) for name in self.__struct_fields__}
+
+class Signed(Typed, frozen=True, kw_only=True):
+    def digest(self, domain_: Domain) -> bytes:
+        """What is signed."""
+        return keccak256(b"\x19\x01", domain_.separator, self.content())
 
 
 def _camel(name: str) -> str:
@@ -80,7 +83,7 @@ class Withdrawal(Signed, frozen=True, kw_only=True):
 
 
 class Join(Signed, frozen=True, kw_only=True):
-    """A stake into the escrow of a match."""
+    """A stake into the escrow of a match. Asset and stake are in its terms too: a wallet can show them only here."""
 
     TYPE = eip712.Struct("Join(bytes32 account,bytes32 match,uint32 asset,uint64 stake,uint64 nonce,uint40 deadline)")
     account: bytes
@@ -98,6 +101,22 @@ class Cancel(Signed, frozen=True, kw_only=True):
     account: bytes
     floor: int
     chain: int
+
+
+class Terms(Typed, frozen=True, kw_only=True):
+    """Of a match, which is known by their hash: whoever joins it has agreed to them."""
+
+    TYPE = eip712.Struct(
+        "Terms(uint32 asset,uint64 stake,uint16 players,address oracle,uint16 feeBps,uint16[] prizesBps,bytes32 salt)"
+    )
+    asset: int
+    stake: int
+    players: int
+    """At most."""
+    oracle: bytes
+    fee_bps: int
+    prizes_bps: tuple[int, ...]
+    salt: bytes
 
 
 # -- by the oracle of a match ------------------------------------------------------------------------------------------
@@ -119,7 +138,8 @@ class Permit(Signed, frozen=True, kw_only=True):
     """One batch may execute, once, on this chain in this epoch. Lists are bound by their hashes, see below."""
 
     TYPE = eip712.Struct(
-        "Permit(uint8 chain,uint64 epoch,uint64 batch,uint64 expiry,bytes32 actions,bytes32 prices,bytes32 fresh,bytes32 dead)"
+        "Permit(uint8 chain,uint64 epoch,uint64 batch,uint64 expiry,bytes32 actions,bytes32 prices,bytes32 newcomers,"
+        "bytes32 dead)"
     )
     chain: int
     epoch: int
@@ -128,7 +148,7 @@ class Permit(Signed, frozen=True, kw_only=True):
     """By the chain's own clock."""
     actions: bytes
     prices: bytes
-    fresh: bytes
+    newcomers: bytes
     dead: bytes
 
 

@@ -1,0 +1,216 @@
+"""A batch under its permit: checked, netted, applied, recorded; or refused without a trace.
+
+The permit says which batch, when and where; each action is signed by whom it binds; what is taken was available; and what is
+bought was sold. Only then anything changes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import msgspec
+
+from jurymast.book.grid import Grid, Match
+from jurymast.book.matches import payout
+from jurymast.book.refusals import (
+    BadRanking,
+    BatchUsed,
+    Expired,
+    InsufficientFloat,
+    NoSuchMatch,
+    NotAuthorised,
+    PermitExpired,
+    UnlikeTerms,
+    WrongBatch,
+    WrongChain,
+    WrongEpoch,
+)
+from jurymast.book.settle import Fill, Settlement, settle
+from jurymast.book.signed import (
+    Intent,
+    Join,
+    Permit,
+    Terms,
+    Verdict,
+    Withdrawal,
+    hash_of_accounts,
+    hash_of_actions,
+    hash_of_amounts,
+    hash_of_nonces,
+)
+from jurymast.crypto.keccak import keccak256
+from jurymast.crypto.secp256k1 import quorum, recover
+
+Changes = defaultdict[tuple[bytes, int], int]
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    signed: Intent | Withdrawal | Join | Verdict
+    signature: bytes
+    terms: Terms | None = None
+    """Of the match, where the action is about one: its id is their hash."""
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    permit: Permit
+    signatures: tuple[bytes, ...]
+    actions: tuple[Action, ...]
+    prices: Mapping[int, int]
+    newcomers: tuple[bytes, ...] = ()
+    """Accounts of which the cut has no leaf."""
+    dead: tuple[tuple[bytes, int], ...] = ()
+    """Nonces of what expired or was rejected, so that windows never jam."""
+
+
+def execute(grid: Grid, batch: Batch, now: int) -> bytes:
+    """The outcome's hash, which is also recorded."""
+    with grid.whole():
+        digests = _permitted(grid, batch, now)
+        _admit(grid, batch)
+        settlement, changes = _netted(grid, batch)
+        for action, digest in zip(batch.actions, digests, strict=True):
+            _apply(grid, action, digest, changes, now)
+        for (account, asset), change in changes.items():
+            if change:
+                grid.change(account, asset, change)
+        for action in batch.actions:
+            if isinstance(action.signed, Withdrawal):
+                _pay_out(grid, action.signed)
+        return _record(grid, batch, settlement)
+
+
+def _permitted(grid: Grid, batch: Batch, now: int) -> list[bytes]:
+    """What the owners signed, once the guards are known to have permitted just this."""
+    grid.lock.check_active(now)
+    permit = batch.permit
+    if permit.chain != grid.lock.chain:
+        raise WrongChain(permit.chain)
+    if permit.epoch != grid.epoch:
+        raise WrongEpoch(permit.epoch, grid.epoch)
+    if (permit.epoch, permit.batch) in grid.batches:
+        raise BatchUsed(permit.batch)
+    if now >= permit.expiry:
+        raise PermitExpired(permit.expiry)
+    digests = [action.signed.digest(grid.domain) for action in batch.actions]
+    hashes = (
+        hash_of_actions(digests),
+        hash_of_amounts(batch.prices),
+        hash_of_accounts(batch.newcomers),
+        hash_of_nonces(batch.dead),
+    )
+    if hashes != (permit.actions, permit.prices, permit.newcomers, permit.dead):
+        raise WrongBatch(permit.batch)
+    quorum(grid.lock.guards.guards, permit.digest(grid.domain), batch.signatures)
+    return digests
+
+
+def _admit(grid: Grid, batch: Batch) -> None:
+    for id_ in batch.newcomers:
+        account = grid.account(id_)
+        if not account.entered:
+            grid.put(grid.accounts, id_, account._replace(entered=True, new=True))
+    for id_, nonce in batch.dead:
+        account = grid.entered(id_)
+        if not account.nonces.used(nonce):
+            grid.put(grid.accounts, id_, account._replace(nonces=account.nonces.use(nonce)))
+
+
+def _netted(grid: Grid, batch: Batch) -> tuple[Settlement, Changes]:
+    fills = [_fill(action.signed) for action in batch.actions if isinstance(action.signed, Intent)]
+    settlement = settle(fills, batch.prices, grid.lock.fee_bps)
+    changes: Changes = defaultdict(int, settlement.changes)
+    for asset, fee in settlement.fees.items():
+        changes[grid.treasury, asset] += fee
+    return settlement, changes
+
+
+def _fill(intent: Intent) -> Fill:
+    return Fill(
+        intent.account, intent.sell_asset, intent.buy_asset, intent.sell_amount, intent.min_buy_amount, intent.max_fee_bps
+    )
+
+
+def _apply(grid: Grid, action: Action, digest: bytes, changes: Changes, now: int) -> None:
+    match action.signed:
+        case Intent() as intent:
+            _authorise(grid, intent, action.signature, digest, now)
+        case Withdrawal() as withdrawal:
+            _authorise(grid, withdrawal, action.signature, digest, now)
+            if withdrawal.chain != grid.lock.chain:
+                raise WrongChain(withdrawal.chain)
+            changes[withdrawal.account, withdrawal.asset] -= withdrawal.amount
+        case Join() as join:
+            _authorise(grid, join, action.signature, digest, now)
+            terms = _terms(action, join.match)
+            if (join.asset, join.stake) != (terms.asset, terms.stake):
+                raise UnlikeTerms(join.match)
+            _join(grid, join, terms)
+            changes[join.account, terms.asset] -= terms.stake
+        case Verdict() as verdict:
+            terms = _terms(action, verdict.match)
+            if recover(digest, action.signature) != terms.oracle:
+                raise NotAuthorised(verdict.match)
+            for account, prize in _end(grid, verdict, terms):
+                changes[account, terms.asset] += prize
+
+
+def _authorise(grid: Grid, signed: Intent | Withdrawal | Join, signature: bytes, digest: bytes, now: int) -> None:
+    """By the owner, in time, and for the first time."""
+    account = grid.entered(signed.account)
+    if recover(digest, signature) != account.authority:
+        raise NotAuthorised(signed.account)
+    if now > signed.deadline:
+        raise Expired(signed.deadline)
+    grid.put(grid.accounts, signed.account, account._replace(nonces=account.nonces.use(signed.nonce)))
+
+
+def _pay_out(grid: Grid, withdrawal: Withdrawal) -> None:
+    if (vault := grid.asset(withdrawal.asset).vault) < withdrawal.amount:
+        raise InsufficientFloat(withdrawal.asset, vault, withdrawal.amount)
+    grid.owe(withdrawal.asset, -withdrawal.amount, vault=-withdrawal.amount)
+
+
+# -- matches -----------------------------------------------------------------------------------------------------------
+
+
+def _terms(action: Action, match_: bytes) -> Terms:
+    if action.terms is None or action.terms.content() != match_:
+        raise UnlikeTerms(match_)
+    return action.terms
+
+
+def _join(grid: Grid, join: Join, terms: Terms) -> None:
+    running = grid.matches.get(join.match, Match(grid.epoch, 0, ()))
+    full = len(running.players) >= terms.players
+    if running.epoch != grid.epoch or running.step or full or join.account in running.players:
+        raise NoSuchMatch(join.match, running.step)
+    grid.put(grid.matches, join.match, running._replace(players=(*running.players, join.account)))
+
+
+def _end(grid: Grid, verdict: Verdict, terms: Terms) -> list[tuple[bytes, int]]:
+    """Who gets what: prizes and the fee, or every stake back."""
+    running = grid.matches.get(verdict.match)
+    if running is None or running.epoch != grid.epoch or verdict.step != running.step + 1 or running.step:
+        raise NoSuchMatch(verdict.match, running.step if running else 0)
+    grid.put(grid.matches, verdict.match, running._replace(step=verdict.step))
+    if not verdict.ranking:
+        return [(player, terms.stake) for player in running.players]
+    if len(set(verdict.ranking)) != len(verdict.ranking) or not set(verdict.ranking) <= set(running.players):
+        raise BadRanking(verdict.match)
+    if len(verdict.ranking) != len(terms.prizes_bps):
+        raise BadRanking(verdict.match)
+    fee, prizes = payout([terms.stake] * len(running.players), terms.fee_bps, terms.prizes_bps)
+    return [(grid.treasury, fee), *zip(verdict.ranking, prizes, strict=True)]
+
+
+# -- the record --------------------------------------------------------------------------------------------------------
+
+
+def _record(grid: Grid, batch: Batch, settlement: Settlement) -> bytes:
+    permit = batch.permit
+    outcome = keccak256(permit.actions, *(bought.to_bytes(8, "big") for bought in settlement.bought))
+    grid.put(grid.batches, (permit.epoch, permit.batch), outcome)
+    before = grid.accumulator.get(permit.epoch, bytes(32))
+    grid.put(grid.accumulator, permit.epoch, keccak256(before, permit.batch.to_bytes(8, "big"), outcome))
+    return outcome

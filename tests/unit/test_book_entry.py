@@ -1,0 +1,345 @@
+"""How state enters an epoch by its leaves, and how what was in doubt on the other chain is settled here."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jurymast.book import entry
+from jurymast.book.execute import execute
+from jurymast.book.grid import EMPTY_ROOT, Grid
+from jurymast.book.leaves import NO_NONCE, AccountLeaf, BalanceLeaf, HoldLeaf, MatchLeaf
+from jurymast.book.nonces import Nonces
+from jurymast.book.operations import deposit
+from jurymast.book.refusals import (
+    AlreadyDone,
+    AlreadyEntered,
+    InsufficientBalance,
+    NonceUsed,
+    NotActive,
+    NotEntered,
+    NotResolved,
+    Refusal,
+    TotalsExceeded,
+    UnlikeTerms,
+    WrongChain,
+)
+from jurymast.book.signed import ARBITRUM, SOLANA, Credit, Resolve
+from jurymast.crypto.merkle import BadProof, leaf
+from jurymast.crypto.secp256k1 import NoQuorum
+from jurymast.crypto.snapshot import SnapshotTree
+from tests.unit.grids import (
+    ANN,
+    BEN,
+    EUR,
+    EVE,
+    NOW,
+    ORACLE,
+    TERMS,
+    TREASURY,
+    USD,
+    Person,
+    begin,
+    by_guards,
+    has,
+    move,
+    owed,
+    permitted,
+    run,
+)
+
+Leaf = AccountLeaf | BalanceLeaf | HoldLeaf | MatchLeaf
+
+
+UNUSED = Nonces()
+
+
+def account(person: Person, nonces: Nonces = UNUSED) -> AccountLeaf:
+    return AccountLeaf(account=person.id, authority=person.key.address, nonces=nonces.word)
+
+
+def balance(person: Person, asset: int, available: int, held: int = 0) -> BalanceLeaf:
+    return BalanceLeaf(account=person.id, asset=asset, available=available, held=held)
+
+
+def hold(person: Person, out: int, into: int, nonce: int = 0, batch: int = 9) -> HoldLeaf:
+    return HoldLeaf(
+        origin=SOLANA, epoch=1, batch=batch, account=person.id, nonce=nonce,
+        out_asset=EUR, out_amount=out, in_asset=USD, in_amount=into,
+    )  # fmt: skip
+
+
+class Cut:
+    """A tree of leaves, and a grid that an epoch was opened on with its root."""
+
+    def __init__(self, *leaves: Leaf, totals: dict[int, int] | None = None, epoch: int = 2, grid: Grid | None = None) -> None:
+        self.tree = SnapshotTree({each.key: leaf(each.content()) for each in leaves})
+        self.grid = grid or begin()
+        if totals is None:
+            totals = {EUR: 0, USD: 0}
+            for each in leaves:
+                if isinstance(each, BalanceLeaf):
+                    totals[each.asset] += each.available + each.held
+                elif isinstance(each, MatchLeaf):
+                    totals[EUR] += TERMS.stake * len(each.players)
+        move(self.grid, epoch, root=self.tree.root, totals=totals)
+
+    def proof(self, each: Leaf) -> list[bytes]:
+        return self.tree.proof(each.key, leaf(each.content()))
+
+    def enter(self, *leaves: Leaf) -> None:
+        for each in leaves:
+            match each:
+                case AccountLeaf():
+                    entry.enter_account(self.grid, each, self.proof(each), NOW)
+                case BalanceLeaf():
+                    entry.enter_balance(self.grid, each, self.proof(each), NOW)
+                case MatchLeaf():
+                    entry.enter_match(self.grid, each, TERMS, self.proof(each), NOW)
+                case HoldLeaf():
+                    entry.settle_hold(self.grid, each, self.proof(each), NOW)
+
+
+def resolved(grid: Grid, *, executed: bool, batch: int = 9) -> None:
+    signed = Resolve(origin=SOLANA, epoch=1, batch=batch, executed=executed)
+    entry.resolve(grid, signed, by_guards(signed), NOW)
+
+
+# -- entering ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_has_entered_is_worth_what_it_was_and_enters_once() -> None:
+    leaves = (account(ANN, Nonces(3, 0)), balance(ANN, EUR, 100), account(BEN), balance(BEN, USD, 70))
+    cut = Cut(*leaves)
+    cut.enter(*leaves)
+    assert (has(cut.grid, ANN, EUR), cut.grid.account(ANN.id).nonces.floor) == (100, 3)
+    run(cut.grid, ANN.intent(3, EUR, 50, USD), BEN.intent(0, USD, 50, EUR))
+    for each in leaves:
+        before = deepcopy(cut.grid)
+        with pytest.raises(AlreadyEntered):
+            cut.enter(each)
+        assert cut.grid == before
+
+
+def test_nothing_is_spent_before_it_has_entered_and_what_comes_meanwhile_is_added() -> None:
+    leaves = (account(ANN), balance(ANN, EUR, 100), account(BEN), balance(BEN, USD, 70))
+    cut = Cut(*leaves)
+    deposit(cut.grid, ANN.id, EUR, 7, NOW)
+    with pytest.raises(NotEntered):
+        run(cut.grid, ANN.withdrawal(0, EUR, 1))
+    cut.enter(account(ANN))
+    with pytest.raises(InsufficientBalance):
+        run(cut.grid, ANN.withdrawal(0, EUR, 1))
+    cut.enter(balance(ANN, EUR, 100))
+    assert has(cut.grid, ANN, EUR) == 107
+    run(cut.grid, ANN.withdrawal(0, EUR, 7))
+
+
+def test_nonces_are_those_used_here_or_there() -> None:
+    cut = Cut(account(ANN, Nonces(0, 0b100)))
+    cut.grid.accounts[ANN.id] = cut.grid.account(ANN.id)._replace(nonces=Nonces(0, 0b10))
+    cut.enter(account(ANN, Nonces(0, 0b100)))
+    assert cut.grid.account(ANN.id).nonces == Nonces(0, 0b110)
+
+
+def test_whom_the_guards_call_new_needs_no_leaf() -> None:
+    cut = Cut(account(ANN), balance(ANN, USD, 100))
+    deposit(cut.grid, EVE.id, EUR, 50, NOW)
+    cut.enter(account(ANN), balance(ANN, USD, 100))
+    trade = (EVE.intent(0, EUR, 50, USD), ANN.intent(0, USD, 50, EUR))
+    with pytest.raises(NotEntered):
+        run(cut.grid, *trade)
+    execute(cut.grid, permitted(cut.grid, *trade, newcomers=(EVE.id,)), NOW)
+    assert (has(cut.grid, EVE, USD), has(cut.grid, EVE, EUR)) == (50, 0)
+    with pytest.raises(AlreadyEntered):
+        entry.enter_balance(cut.grid, balance(EVE, EUR, 50), [], NOW)
+
+
+def test_what_was_written_in_an_older_epoch_is_dead() -> None:
+    cut = Cut(account(ANN), balance(ANN, EUR, 100))
+    cut.enter(account(ANN), balance(ANN, EUR, 100))
+    later = Cut(account(ANN), balance(ANN, EUR, 60), epoch=3, grid=cut.grid)
+    assert (has(later.grid, ANN, EUR), later.grid.asset(EUR).liabilities) == (0, 0)
+    with pytest.raises(BadProof):
+        entry.enter_balance(later.grid, balance(ANN, EUR, 100), cut.proof(balance(ANN, EUR, 100)), NOW)
+    later.enter(account(ANN), balance(ANN, EUR, 60))
+    assert has(later.grid, ANN, EUR) == 60
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        balance(ANN, EUR, 101),
+        balance(ANN, USD, 100),
+        balance(BEN, EUR, 100),
+        balance(ANN, EUR, 90, held=10),
+    ],
+)
+def test_a_leaf_that_is_not_in_the_cut_does_not_enter(forged: BalanceLeaf) -> None:
+    cut = Cut(account(ANN), balance(ANN, EUR, 100), totals={EUR: 1_000, USD: 1_000})
+    with pytest.raises(BadProof):
+        entry.enter_balance(cut.grid, forged, cut.proof(balance(ANN, EUR, 100)), NOW)
+
+
+def test_even_a_wrong_root_brings_in_no_more_than_the_totals() -> None:
+    leaves = (balance(ANN, EUR, 60), balance(BEN, EUR, 60), MatchLeaf(terms=TERMS.content(), step=0, players=(EVE.id,)))
+    cut = Cut(*leaves, totals={EUR: 119})
+    cut.enter(leaves[0])
+    for each in leaves[1:]:
+        before = deepcopy(cut.grid)
+        with pytest.raises(TotalsExceeded) as refused:
+            cut.enter(each)
+        assert refused.value.data["total"] == 119
+        assert cut.grid == before
+
+
+def test_a_match_goes_on_where_it_was() -> None:
+    running = MatchLeaf(terms=TERMS.content(), step=0, players=(ANN.id, BEN.id))
+    cut = Cut(account(ANN), account(BEN), running)
+    with pytest.raises(UnlikeTerms):
+        entry.enter_match(cut.grid, running, msgspec.structs.replace(TERMS, stake=1), cut.proof(running), NOW)
+    cut.enter(account(ANN), account(BEN), running)
+    with pytest.raises(AlreadyEntered):
+        cut.enter(running)
+    run(cut.grid, ORACLE.verdict(TERMS, BEN))
+    assert cut.grid.balance(BEN.id, EUR).received == 180
+
+
+def test_nothing_enters_a_chain_that_is_not_active() -> None:
+    cut = Cut(account(ANN), balance(ANN, EUR, 1))
+    move(cut.grid, 3, active=SOLANA, root=cut.tree.root, totals={EUR: 1})
+    for each in (account(ANN), balance(ANN, EUR, 1)):
+        with pytest.raises(NotActive):
+            cut.enter(each)
+
+
+# -- in doubt ----------------------------------------------------------------------------------------------------------
+
+
+def in_doubt() -> Cut:
+    """Ann sold 40 for 30 in a batch of which nobody knows."""
+    leaves = (account(ANN), balance(ANN, EUR, 60, held=40), account(BEN), balance(BEN, EUR, 30), hold(ANN, 40, 30))
+    cut = Cut(*leaves)
+    cut.enter(*leaves[:-1])
+    return cut
+
+
+def test_a_hold_posts_when_its_batch_executed() -> None:
+    cut = in_doubt()
+    with pytest.raises(NotResolved):
+        cut.enter(hold(ANN, 40, 30))
+    resolved(cut.grid, executed=True)
+    cut.enter(hold(ANN, 40, 30))
+    assert cut.grid.balance(ANN.id, EUR)[2:4] == (60, 0)
+    assert cut.grid.balance(ANN.id, USD).received == 30
+    assert cut.grid.account(ANN.id).nonces.used(0)
+    with pytest.raises(NonceUsed):
+        run(cut.grid, ANN.withdrawal(0, EUR, 1))
+    with pytest.raises(AlreadyDone):
+        cut.enter(hold(ANN, 40, 30))
+
+
+def test_a_hold_voids_when_it_did_not_and_the_intent_may_still_execute() -> None:
+    cut = in_doubt()
+    resolved(cut.grid, executed=False)
+    cut.enter(hold(ANN, 40, 30))
+    assert cut.grid.balance(ANN.id, EUR)[2:4] == (100, 0)
+    assert not cut.grid.account(ANN.id).nonces.used(0)
+    with pytest.raises(AlreadyDone):
+        cut.enter(hold(ANN, 40, 30))
+
+
+def test_what_became_of_a_batch_is_said_once_by_guards_about_another_chain() -> None:
+    cut = in_doubt()
+    signed = Resolve(origin=SOLANA, epoch=1, batch=9, executed=True)
+    with pytest.raises(NoQuorum):
+        entry.resolve(cut.grid, signed, by_guards(signed, (0,)), NOW)
+    own = msgspec.structs.replace(signed, origin=ARBITRUM)
+    with pytest.raises(WrongChain):
+        entry.resolve(cut.grid, own, by_guards(own), NOW)
+    resolved(cut.grid, executed=False)
+    with pytest.raises(AlreadyDone):
+        resolved(cut.grid, executed=True)
+
+
+def test_a_hold_of_a_treasury_uses_no_nonce() -> None:
+    fee = msgspec.structs.replace(hold(TREASURY, 0, 5), nonce=NO_NONCE)
+    cut = Cut(account(TREASURY), balance(TREASURY, EUR, 0), fee)
+    cut.enter(account(TREASURY), balance(TREASURY, EUR, 0))
+    resolved(cut.grid, executed=True)
+    cut.enter(fee)
+    assert cut.grid.balance(TREASURY.id, USD).received == 5
+    assert cut.grid.account(TREASURY.id).nonces == Nonces()
+
+
+@pytest.mark.parametrize(("first", "second"), [(True, True), (True, False), (False, False)])
+def test_a_batch_that_draws_on_what_an_earlier_one_would_bring(*, first: bool, second: bool) -> None:
+    """Ann buys 50 in one batch in doubt and sells them in the next: she has less than nothing until the first posts."""
+    buys = HoldLeaf(
+        origin=SOLANA, epoch=1, batch=1, account=ANN.id, nonce=0, out_asset=USD, out_amount=50, in_asset=EUR, in_amount=50
+    )
+    sells = hold(ANN, 50, 45, nonce=1, batch=2)
+    leaves = (account(ANN), balance(ANN, USD, 0, held=50), balance(ANN, EUR, -50, held=50))
+    cut = Cut(*leaves, buys, sells)
+    cut.enter(*leaves)
+    cut.grid.assets[EUR] = cut.grid.asset(EUR)._replace(vault=1)
+    with pytest.raises(InsufficientBalance):
+        run(cut.grid, ANN.withdrawal(7, EUR, 1))
+    for batch, executed, each in ((1, first, buys), (2, second, sells)):
+        resolved(cut.grid, executed=executed, batch=batch)
+        cut.enter(each)
+    assert has(cut.grid, ANN, EUR) == (50 if first and not second else 0)
+    assert has(cut.grid, ANN, USD) == (0 if first else 50) + (45 if second else 0)
+    assert all(each.held == 0 for each in cut.grid.balances.values())
+    for asset in (EUR, USD):
+        assert owed(cut.grid, asset) == cut.grid.asset(asset).liabilities
+
+
+def test_a_late_deposit_counts_once_by_its_number() -> None:
+    cut = in_doubt()
+    signed = Credit(origin=SOLANA, sequence=4, account=EVE.id, asset=EUR, amount=11)
+    with pytest.raises(NoQuorum):
+        entry.credit(cut.grid, signed, by_guards(signed, (0,)), NOW)
+    entry.credit(cut.grid, signed, by_guards(signed), NOW)
+    assert cut.grid.balance(EVE.id, EUR).received == 11
+    for again in (signed, msgspec.structs.replace(signed, amount=12)):
+        with pytest.raises(AlreadyDone):
+            entry.credit(cut.grid, again, by_guards(again), NOW)
+    own = msgspec.structs.replace(signed, origin=ARBITRUM, sequence=5)
+    with pytest.raises(WrongChain):
+        entry.credit(cut.grid, own, by_guards(own), NOW)
+
+
+# -- properties --------------------------------------------------------------------------------------------------------
+
+
+@given(st.data())
+def test_entering_in_any_order_with_anything_in_between_mints_nothing(data: st.DataObject) -> None:
+    people = (ANN, BEN, EVE)
+    amounts = {(person.id, asset): data.draw(st.integers(0, 100)) for person in people for asset in (EUR, USD)}
+    leaves: list[Any] = [account(person) for person in people]
+    leaves += [balance(person, asset, amounts[person.id, asset]) for person in people for asset in (EUR, USD)]
+    cut = Cut(*leaves)
+    deposited = dict.fromkeys((EUR, USD), 0)
+    for number, each in enumerate(data.draw(st.permutations(leaves)), 1):
+        cut.enter(each)
+        person, other = data.draw(st.sampled_from(people)), data.draw(st.sampled_from(people))
+        try:
+            run(cut.grid, person.intent(number, EUR, 10, USD), other.intent(number + 50, USD, 10, EUR), number=number)
+        except Refusal:
+            asset = data.draw(st.sampled_from((EUR, USD)))
+            deposit(cut.grid, person.id, asset, 1, NOW)
+            deposited[asset] += 1
+        for asset in (EUR, USD):
+            assert owed(cut.grid, asset) == cut.grid.asset(asset).liabilities
+    for asset in (EUR, USD):
+        assert owed(cut.grid, asset) == sum(value for (_, of), value in amounts.items() if of == asset) + deposited[asset]
+
+
+def test_the_root_of_nothing_is_that_of_an_empty_tree() -> None:
+    assert SnapshotTree({}).root == EMPTY_ROOT
