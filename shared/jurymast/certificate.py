@@ -251,7 +251,8 @@ def _summary(
         return _quorum_value((max(getattr(e, field) for e in theirs) for theirs in by_operator.values()), policy.quorum)
 
     head = quorum("head_highest")
-    believable = (e.tip_highest for e in evidence if e.tip_highest <= head + policy.lag_blocks)
+    tip = max(head, quorum("tip_highest"))
+    believable = (e.tip_highest for e in evidence if e.tip_highest <= tip + policy.lag_blocks)
     return Summary(
         operators=tuple(sorted(agreeing)),
         head_first=quorum("head_first"),
@@ -259,7 +260,7 @@ def _summary(
         finalized_first=quorum("finalized_first"),
         finalized_last=quorum("finalized_last"),
         clock_ms=quorum("clock_ms"),
-        highest_head=max(believable, default=head),
+        highest_head=max(tip, *believable),
     )
 
 

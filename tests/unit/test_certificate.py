@@ -189,6 +189,14 @@ def test_a_block_that_only_one_saw_counts_as_seen_when_it_is_near() -> None:
     assert (near.highest_head, far.highest_head) == (HEAD + 10, HEAD)
 
 
+def test_blocks_that_a_quorum_saw_count_as_seen_however_far_they_are_above_what_was_confirmed() -> None:
+    ahead = halted([still(A, tip_highest=HEAD + 200), still(B, tip_highest=HEAD + 205), still(C)], POLICY)
+    one = halted([still(A, tip_highest=HEAD + 200), still(B), still(C)], POLICY)
+    assert not isinstance(ahead, str)
+    assert not isinstance(one, str)
+    assert (ahead.head_last, ahead.highest_head, one.highest_head) == (HEAD, HEAD + 205, HEAD)
+
+
 def test_a_recovery_is_a_quorum_that_produces_and_finalizes_at_normal_speed() -> None:
     summary = recovered([moving(A, HEAD + 200), moving(B, HEAD + 198), silent(C)], POLICY, HEAD)
     assert not isinstance(summary, str)
