@@ -172,6 +172,31 @@ async def test_wrong_usage_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("arguments", [(), ("dead",)])
+async def test_without_a_command_the_help_is_shown_as_it_is(arguments: tuple[str, ...]) -> None:
+    result = await jurymast(*arguments)
+    assert result.code == 2
+    assert result.err.startswith(f"Usage: {' '.join(('jurymast', *arguments))} [OPTIONS] COMMAND")
+    assert "(see" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("imported", "code", "says"),
+    [
+        ("raise KeyboardInterrupt", 130, ""),
+        (
+            "import moon",
+            1,
+            f"jurymast: {sys.prefix} is incomplete (No module named 'moon'): remove it, and `./run` installs everything anew\n",
+        ),
+    ],
+)
+async def test_a_start_that_fails_while_it_imports(tmp_path: Path, imported: str, code: int, says: str) -> None:
+    (tmp_path / "click.py").write_text(imported)
+    result = await jurymast("status", PYTHONPATH=str(tmp_path))
+    assert (result.code, result.err) == (code, says)
+
+
 async def test_a_state_directory_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a directory")
     result = await jurymast("up", "--state", str(tmp_path / "file"))

@@ -1,50 +1,23 @@
-"""The entry point of every command: each failure that Jurymast names itself is one line on standard error."""
+"""The entry point. Nothing is imported before its failure can be told in one line."""
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Callable
 
-import click
-
-from jurymast.cli.commands.dead import dead
-from jurymast.cli.commands.health import certificate, health
-from jurymast.cli.commands.keys import keys
-from jurymast.cli.commands.streams import streams
-from jurymast.cli.commands.tail import tail
-from jurymast.cli.commands.verify import verify
-from jurymast.cli.mesh import commands as mesh
-from jurymast.errors import JurymastError
-
-FAILED, INTERRUPTED = 1, 130
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="jurymast", prog_name="jurymast")
-def cli() -> None:
-    """Keeps an application's money and matches alive when its chain goes down."""
-
-
-for command in (mesh.up, mesh.down, mesh.status, mesh.logs, mesh.kill, streams, dead, tail, keys, health, certificate, verify):
-    cli.add_command(command)
+INTERRUPTED = 130
 
 
 def main() -> None:
     try:
-        code = cli.main(prog_name="jurymast", standalone_mode=False)
-    except click.ClickException as error:
-        help_of = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "jurymast"
-        code = _failed(f"{error.format_message()} (see `{help_of} --help`)", error.exit_code)
-    except JurymastError as error:
-        code = _failed(str(error), FAILED)
-    except (click.Abort, KeyboardInterrupt):
-        code = INTERRUPTED
-    except BrokenPipeError:  # Whoever read our output has seen enough; the flush at exit must not complain either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = FAILED
-    sys.exit(code)
+        sys.exit(_commands()())
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
-def _failed(why: str, code: int) -> int:
-    print(f"jurymast: {why}", file=sys.stderr)
-    return code
+def _commands() -> Callable[[], int]:
+    try:
+        from jurymast.cli.group import run  # noqa: PLC0415  # Most of a start; Ctrl-C may come meanwhile.
+    except ImportError as error:
+        sys.exit(f"jurymast: {sys.prefix} is incomplete ({error}): remove it, and `./run` installs everything anew")
+    return run
