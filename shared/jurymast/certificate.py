@@ -138,12 +138,11 @@ class Summary(NamedTuple):
 
 
 def halted(evidence: Sequence[Evidence], policy: Policy) -> Summary | str:
-    """A quorum of operators answered all through the window and had no new block; otherwise why that cannot be said.
-
-    Operators that merely catch up with a chain that stands still do not speak against it, nor does a single one that invents
-    blocks; a quorum that saw blocks above those of the silent ones does.
-    """
+    """A quorum of operators answered all through the window and had no new block; otherwise why that cannot be said. The others,
+    fewer, may catch up with a chain that stands still, or invent blocks."""
     by_operator = _by_operator(evidence)
+    if problem := minority(len(by_operator), policy):
+        return problem
     still = {
         operator: max(e.head_highest for e in theirs if _still(e, policy))
         for operator, theirs in by_operator.items()
@@ -152,16 +151,14 @@ def halted(evidence: Sequence[Evidence], policy: Policy) -> Summary | str:
     agreeing = _agreeing(still, policy.lag_blocks)
     if len(agreeing) < policy.quorum:
         return f"{len(agreeing)} of {policy.quorum} operators needed answer all the time, agree and have no new block"
-    reference = _quorum_value(agreeing.values(), policy.quorum)
-    newer = [o for o, theirs in by_operator.items() if any(_rose(e) and e.head_highest > reference for e in theirs)]
-    if len(newer) >= policy.quorum:
-        return f"{len(newer)} operators have new blocks: {', '.join(sorted(newer))}"
     return _summary([e for o in agreeing for e in by_operator[o] if _still(e, policy)], agreeing, evidence, policy)
 
 
 def recovered(evidence: Sequence[Evidence], policy: Policy, halt_head: int) -> Summary | str:
     """A quorum of operators saw blocks made and finalized at normal speed all through the window, with nothing older unseen."""
     by_operator = _by_operator(evidence)
+    if problem := minority(len(by_operator), policy):
+        return problem
     unwell = {e.provider: why for e in evidence if (why := next(_unwell(e, policy, halt_head), ""))}
     well = {
         operator: max(e.head_highest for e in theirs if e.provider not in unwell)
@@ -173,6 +170,13 @@ def recovered(evidence: Sequence[Evidence], policy: Policy, halt_head: int) -> S
         reasons = "; ".join(f"{provider}: {why}" for provider, why in sorted(unwell.items())[:3])
         return f"{len(agreeing)} of {policy.quorum} operators needed are well and agree" + (f" ({reasons})" if reasons else "")
     return _summary([e for o in agreeing for e in by_operator[o] if e.provider not in unwell], agreeing, evidence, policy)
+
+
+def minority(operators: int, policy: Policy) -> str:
+    """Why a quorum of so many operators decides nothing: as many others could say the opposite. Empty if it does."""
+    if operators <= (most := 2 * policy.quorum - 1):
+        return ""
+    return f"{policy.quorum} of {operators} independent operators are no majority: at most {most} fit the policy's quorum"
 
 
 def _unwell(e: Evidence, policy: Policy, halt_head: int) -> Iterator[str]:

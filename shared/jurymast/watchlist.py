@@ -8,7 +8,7 @@
     slot_ms = 400                            # normal time from block to block
     finality_blocks = 150                    # further behind, finality is not normal
     finality_step_s = 0                      # how long it normally takes until more is final: Arbitrum's L1 does it in steps
-    quorum = 2                               # independent operators that must agree
+    quorum = 2                               # independent operators that must agree: more than half of those configured
     threshold = 2                            # observers that make a certificate, of these:
     observers = ["0x…", "0x…", "0x…"]
 
@@ -29,7 +29,7 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from jurymast.certificate import policy_problems
+from jurymast.certificate import minority, policy_problems
 from jurymast.errors import Misconfigured
 from jurymast.messages.health import Address, Family, Name, Policy
 
@@ -97,7 +97,8 @@ class Chain:
     def refusal(self) -> str:
         """Why nothing can be said about this chain with these providers; empty if it can."""
         have, need = len(self.operators), self.policy.quorum
-        return "" if have >= need else f"{have} independent operators are configured, the policy needs {need}"
+        too_few = f"{have} independent operators are configured, the policy needs {need}" if have < need else ""
+        return too_few or minority(have, self.policy)
 
 
 class Place(NamedTuple):

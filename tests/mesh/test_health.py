@@ -250,13 +250,16 @@ async def test_secrets_show_nowhere(monitors: Monitors, world: World) -> None:
 # -- bad providers -----------------------------------------------------------------------------------------------------
 
 
+HOSTILE = (
+    rpc_stub.garbage, rpc_stub.html, rpc_stub.wrong_chain, rpc_stub.huge, rpc_stub.never, rpc_stub.future, rpc_stub.refusal,
+)  # fmt: skip
+
+
 async def test_providers_that_do_everything_wrong_change_no_verdict_and_are_told_apart(monitors: Monitors, world: World) -> None:
-    urls = await world.urls("acme", "bolt", "core")
-    for behaviour in (
-        rpc_stub.garbage, rpc_stub.html, rpc_stub.wrong_chain, rpc_stub.huge, rpc_stub.never, rpc_stub.future, rpc_stub.refusal,
-    ):  # fmt: skip
+    urls = await world.urls(*(f"honest{number}" for number in range(8)))
+    for behaviour in HOSTILE:
         urls |= await world.urls(behaviour.__name__.replace("_", "-"), behave=behaviour)
-    service = await monitors.start(None, chains_file(urls)).ready()
+    service = await monitors.start(None, chains_file(urls, quorum=8)).ready()
     await monitors.become("healthy", 1)
 
     async def all_marked() -> dict[str, str] | None:
@@ -301,6 +304,30 @@ async def test_silence_is_unreachable_and_our_own_network_is_told_apart(monitors
         for stub in stubs:
             stub.behave = rpc_stub.honest
         await monitors.become("healthy", 1)
+
+
+async def test_observers_certify_through_providers_of_which_almost_half_do_everything_wrong(
+    monitors: Monitors, world: World
+) -> None:
+    policy = None
+    for observer in range(2):
+        urls = await world.urls(*(f"honest{number}-{observer}" for number in range(8)))
+        for behaviour in HOSTILE:
+            urls |= await world.urls(f"{behaviour.__name__.replace('_', '-')}-{observer}", behave=behaviour)
+        text = chains_file(urls, quorum=8)
+        policy = parse(text)[0].policy
+        monitors.start(observer, text)
+    assert policy is not None
+    await monitors.become("healthy", 2)
+    world.chain.halt()
+    halt = await monitors.certified("halt")
+    assert verify(halt, policy) == []
+    assert halt_of(halt).highest_head == world.chain.head + 1
+    assert {len(o.evidence) for o in halt.observations} == {15}
+    world.chain.resume()
+    recovery = await monitors.certified("recovery", within_s=45)
+    assert verify(recovery, policy) == []
+    assert "sesame" not in str(recovery)
 
 
 # -- a real node -------------------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ from tests.outages import (
 from tests.watching import ADDRESSES, HEAD, KEYS, NOW_MS, POLICY, policy
 
 THREE: dict[str, Model] = {"acme": honest, "bolt": honest, "core": honest}
+FOUR = policy(quorum=3)
 WINDOW_S, INTERVAL_S, TIMEOUT_S = (ms / 1000 for ms in (POLICY.window_ms, POLICY.interval_ms, POLICY.timeout_ms))
 
 
@@ -177,7 +178,7 @@ def test_a_clock_30_minutes_behind_on_a_chain_that_produces_is_degraded_and_neve
 
 
 def test_one_that_lies_high_evicts_nobody_and_is_marked() -> None:
-    watched = Watched(Truth(), {**THREE, "liar": lying_high})
+    watched = Watched(Truth(), {**THREE, "liar": lying_high}, FOUR)
     assert verdicts(watched, for_s=120) == [(0, "unknown"), (2, "healthy")]
     health = {p.name: p.healthy for p in watched.state.providers}
     assert health == {"acme-1": True, "bolt-1": True, "core-1": True, "liar-1": False}
@@ -185,16 +186,25 @@ def test_one_that_lies_high_evicts_nobody_and_is_marked() -> None:
     assert watched.state.head == HEAD + 240
 
 
+@pytest.mark.parametrize(("quorum", "operators"), [(1, 2), (1, 5), (2, 4)])
+def test_what_a_minority_could_move_is_no_verdict(quorum: int, operators: int) -> None:
+    models = {"liar": lying_high, **{f"op{number}": honest for number in range(operators - 1)}}
+    watched = Watched(Truth(), models, policy(quorum=quorum))
+    assert verdicts(watched, for_s=60) == [(0, "unknown")]
+    assert f"{quorum} of {operators} independent operators are no majority" in watched.state.reason
+    assert "no majority" in certify.refusal(watched.state.chain, KEYS[0])
+
+
 def test_one_that_lags_is_marked() -> None:
-    watched = Watched(Truth(), {**THREE, "late": lagging(11)})
+    watched = Watched(Truth(), {**THREE, "late": lagging(11)}, FOUR)
     assert verdicts(watched, for_s=120) == [(0, "unknown"), (2, "healthy")]
     late = watched.state.providers[3]
     assert (late.healthy, late.reason) == (False, "11 blocks behind")
-    assert Watched(Truth(), {**THREE, "late": lagging(10)}).state.verdict == "unknown"
+    assert Watched(Truth(), {**THREE, "late": lagging(10)}, FOUR).state.verdict == "unknown"
 
 
 def test_with_the_limit_itself_nobody_lags() -> None:
-    watched = Watched(Truth(), {**THREE, "late": lagging(10)})
+    watched = Watched(Truth(), {**THREE, "late": lagging(10)}, FOUR)
     verdicts(watched, for_s=120)
     assert all(p.healthy for p in watched.state.providers)
 
@@ -225,7 +235,7 @@ def test_a_flapping_chain_stays_degraded_instead_of_flapping_along() -> None:
 
 def test_a_flapping_provider_does_not_flap_along() -> None:
     often = tuple((start, start + 2.0) for start in range(60, 600, 4))
-    watched = Watched(Truth(), {**THREE, "flap": down(TIMEOUT, *often)})
+    watched = Watched(Truth(), {**THREE, "flap": down(TIMEOUT, *often)}, FOUR)
     turns = [change for moment in replay(watched, for_s=600) for change in moment.changes]
     flips = [turn for turn in turns if isinstance(turn, chain.ProviderTurn) and turn.provider.name == "flap-1"]
     assert len(flips) <= 3
@@ -349,7 +359,7 @@ def test_adding_a_liar_never_changes_what_a_chain_is_called(lies: list[tuple[int
 
     halt = ((40.0, 1e9),) if halts else ()
     without = verdicts(Watched(Truth(halts=halt), THREE), for_s=120)
-    assert verdicts(Watched(Truth(halts=halt), {**THREE, "liar": lie}), for_s=120) == without
+    assert verdicts(Watched(Truth(halts=halt), {**THREE, "liar": lie}, FOUR), for_s=120) == without
 
 
 # -- providers ---------------------------------------------------------------------------------------------------------

@@ -72,6 +72,14 @@ def test_too_few_independent_operators_are_said_and_not_made_up_for() -> None:
     assert without.refusal == "0 independent operators are configured, the policy needs 2"
 
 
+def test_a_quorum_that_is_no_majority_is_said() -> None:
+    third = '[chains.solana.providers.third]\noperator = "core"\nurl = "https://core.example/"\n'
+    (chain,) = parse(APPLICATION + SOLANA + PROVIDERS + third)
+    assert chain.refusal == ""
+    (chain,) = parse(APPLICATION + SOLANA + PROVIDERS + third + third.replace("third", "fourth").replace("core", "dawn"))
+    assert chain.refusal == "2 of 4 independent operators are no majority: at most 3 fit the policy's quorum"
+
+
 def test_addresses_do_not_show_themselves() -> None:
     assert "sesame" not in repr(parse(APPLICATION + SOLANA + PROVIDERS))
 
