@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import unquote
 
 import aiohttp
 import aiohttp.web
@@ -12,7 +14,7 @@ import pytest
 
 from jurymast.health_monitor.decide.sample import Answer, Failure
 from jurymast.health_monitor.probe import Prober
-from jurymast.health_monitor.rpc import open_session
+from jurymast.health_monitor.rpc import Endpoint, open_session
 from jurymast.watchlist import Chain, Provider
 from tests import rpc_stub
 from tests.rpc_stub import EVM_CHAIN_ID, FINALITY_BLOCKS, FUTURE, GENESIS, Behaviour, StubChain, StubProvider
@@ -121,6 +123,51 @@ async def test_every_wrong_answer_is_told_apart(
     failed = await failure(session, stub)
     assert failed.kind == kind, failed
     assert detail in failed.detail
+
+
+@pytest.mark.parametrize(
+    ("secret", "repeated"),
+    [
+        ("?api-key=se%2Bsame%2Fstreet", "se+same/street"),
+        ("?api-key=sesame+street", "sesame street"),
+        ("v2/sesame-street", "SESAME-STREET"),
+        ("?k=sesa", "sesa"),
+        ("?k=sesame", "x" * 96 + "sesame"),
+    ],
+)
+async def test_a_key_that_is_repeated_in_another_spelling_is_not_shown(
+    session: aiohttp.ClientSession, stub: StubProvider, secret: str, repeated: str
+) -> None:
+    async def repeats(_: StubProvider, request: Any) -> Any:
+        asked = await request.json()
+        error = {"code": -32001, "message": f"invalid key {repeated}"}
+        return aiohttp.web.json_response([{"jsonrpc": "2.0", "id": call["id"], "error": error} for call in asked])
+
+    stub.behave = repeats
+    detail = (await failure(session, stub, f"{stub.url.partition('/?')[0]}/{secret}")).detail.lower()
+    assert detail.startswith("-32001 invalid key ")
+    assert not any(part in detail for part in ("sesa", "same", "street", "xses"))
+
+
+@pytest.mark.parametrize("login", ["user:p%40ssword1", "p%40ssword1", "user:p@ssword1"])
+def test_a_password_is_not_shown_in_any_spelling(login: str) -> None:
+    unused: Any = None
+    shown = Endpoint(unused, f"https://{login}@acme.example/", timeout_s=1, max_body_bytes=1).shown
+    sent = base64.b64encode(unquote(login).encode()).decode()
+    assert "ssword" not in shown(f"no p@ssword1, no {login}, not Basic {sent}")
+    assert sent not in shown(f"Basic {sent}")
+
+
+async def test_what_a_provider_calls_its_chain_is_masked_like_all_it_says(
+    session: aiohttp.ClientSession, stub: StubProvider
+) -> None:
+    async def repeats(_: StubProvider, request: Any) -> Any:
+        results: dict[str, Any] = {"getGenesisHash": "sesame-street-" * 3, "eth_chainId": "0x5e5a3e"}
+        answers = [{"id": call["id"], "result": results.get(call["method"], 0)} for call in await request.json()]
+        return aiohttp.web.json_response(answers)
+
+    stub.behave = repeats
+    assert (await failure(session, stub)).kind == "wrong-chain"
 
 
 async def test_a_wrong_answer_costs_the_next_right_one_nothing(session: aiohttp.ClientSession, stub: StubProvider) -> None:

@@ -31,9 +31,10 @@ class Prober:
     async def _ask(self) -> Answer | Failure:
         calls = self._questions.state if self._known else (self._questions.identity, *self._questions.state)
         try:
-            return read(self._questions, self._chain_id, await self._endpoint.ask(calls))
+            result = read(self._questions, self._chain_id, await self._endpoint.ask(calls))
         except Failed as failed:
-            return failed.failure
+            result = failed.failure
+        return result if isinstance(result, Answer) else result._replace(detail=self._endpoint.shown(result.detail))
 
 
 class ChainProber:

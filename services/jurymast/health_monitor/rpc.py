@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
+from urllib.parse import unquote, unquote_plus
 
 import aiohttp
 import msgspec
@@ -16,8 +18,9 @@ from jurymast.health_monitor.decide.sample import Failure, FailureKind
 from jurymast.health_monitor.families import Call
 
 OK = 200
-SECRET_CHARACTERS = 6
+SECRET_CHARACTERS = 4
 """Any part of an address that is as long may be a key."""
+DETAIL_CHARACTERS = 100
 HEADERS = {
     "Content-Type": "application/json",
     "Accept-Encoding": "identity",  # A small compressed body can be a huge one.
@@ -72,15 +75,13 @@ class Endpoint:
         self._timeout_s = timeout_s
         self._max_body_bytes = max_body_bytes
         self._batches = True
-        self._secrets = [part for part in re.split(r"[/?&=#:@]", url) if len(part) >= SECRET_CHARACTERS]
+        self._secrets = _secrets(url)
 
     async def ask(self, calls: Sequence[Call]) -> list[msgspec.Raw]:
         """The results in the order of the calls, all within one deadline; `Failed` if any of them fails."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._ask(calls)
-        except Failed as failed:
-            raise Failed(failed.failure.kind, self._shown(failed.failure.detail)) from None
         except TimeoutError:
             raise Failed("timeout", f"no answer within {self._timeout_s:g} s") from None
         except aiohttp.ClientError as error:
@@ -90,11 +91,9 @@ class Endpoint:
         except (ValueError, UnicodeError):  # An address that only this library finds fault with.
             raise Failed("unreachable", "its address cannot be used") from None
 
-    def _shown(self, text: str) -> str:
-        """Some repeat the key that they refuse."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+    def shown(self, text: str) -> str:
+        """Some repeat the key that they refuse. Cut only afterwards, or half a key would show."""
+        return self._secrets.sub("***", text)[:DETAIL_CHARACTERS]
 
     async def _ask(self, calls: Sequence[Call]) -> list[msgspec.Raw]:
         if self._batches and len(calls) > 1:
@@ -146,11 +145,22 @@ def _in_order(replies: Sequence[_Reply], expected: int) -> list[msgspec.Raw]:
         if reply is None:
             raise Failed("garbage", "an answer without a reply to every call")
         if reply.error is not None:
-            raise Failed("error", f"{reply.error.code} {str(reply.error.message)[:100]}")
+            raise Failed("error", f"{reply.error.code} {reply.error.message}")
         if not bytes(reply.result):
             raise Failed("garbage", "a reply without a result")
         found.append(reply.result)
     return found
+
+
+def _secrets(url: str) -> re.Pattern[str]:
+    """Whatever in an address may be a key, as it is written there and as its owner may know it."""
+    rest = url.partition("://")[2]
+    login = rest.rpartition("@")[0]
+    parts = [login, *re.split(r"[/?&=#:@]", rest)]
+    spellings = {spelled for part in parts for spelled in (part, unquote(part), unquote_plus(part))}
+    spellings |= {base64.b64encode(spelled.encode()).decode() for spelled in (login, unquote(login))}
+    longest_first = sorted((s for s in spellings if len(s) >= SECRET_CHARACTERS), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)", re.IGNORECASE)
 
 
 def _reason(error: aiohttp.ClientError) -> str:
