@@ -1,0 +1,28 @@
+"""What became of a claim, and whether its intent may be claimed again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jurymast.nonce_guard.decide.words import Fate, Finalized, Identity, Permit
+
+
+def fate(permit: Permit, identity: Identity, state: Finalized | None, refusals: int, guards: int, threshold: int) -> Fate | None:
+    """From one finalized state that a quorum of independent providers gave; None: in doubt, which is never guessed.
+
+    A used nonce without a record of the batch means that its owner cancelled, never that it executed.
+    """
+    if refusals > guards - threshold:
+        return "released"
+    if state is None or state.chain != permit.chain:
+        return None
+    if (permit.epoch, permit.batch) in state.executed:
+        return "executed"
+    if identity in state.used:
+        return "cancelled"
+    return "released" if state.shows_dead(permit, identity) else None
+
+
+def next_attempt(fates: Sequence[Fate | None]) -> int | None:
+    """The number of the attempt that may be claimed, given what became of those before; None: not yet, or never."""
+    return len(fates) if all(fate == "released" for fate in fates) else None
