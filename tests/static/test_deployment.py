@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from importlib.metadata import requires
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from packaging.utils import canonicalize_name
 
 from jurymast.cli.commands.keys import deployment
 from jurymast.permissions import PROVISIONER
+from jurymast.watchlist import parse
 from tests.static.dockerfile import RULES, broken
 from tests.static.tools import ROOT
 
@@ -117,6 +119,20 @@ def test_compose_understands_it() -> None:
         [*_compose(), "--profile", "*", "config", "--quiet"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_example_of_chains_is_valid_once_it_is_uncommented() -> None:
+    text = (ROOT / "deploy" / "chains.toml").read_text(encoding="utf-8")
+    assert parse(text) == ()
+    (chain,) = parse(re.sub(r"^#(?! )", "", text, flags=re.MULTILINE))
+    assert (chain.refusal, chain.policy.threshold) == ("", 0)
+
+
+def test_the_readme_makes_an_env_file_that_compose_understands(tmp_path: Path) -> None:
+    command = re.search(r"`(echo [^`]+>>\.env)`", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert command is not None
+    subprocess.run(["bash", "-c", command[1]], cwd=tmp_path, timeout=10, check=True)
+    assert re.fullmatch(r"JURYMAST_USER=\d+:\d+\n", (tmp_path / ".env").read_text())
 
 
 def _compose() -> list[str]:

@@ -72,6 +72,11 @@ def test_every_script_is_valid_bash() -> None:
     assert {path.name: outcome.output for path in scripts if (outcome := bash_syntax(path)).code != 0} == {}
 
 
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_documents_name_the_interpreter_that_has_the_packages(name: str) -> None:
+    assert re.findall(r"(?<!\.venv/bin/)python -m \S+", (ROOT / name).read_text(encoding="utf-8")) == []
+
+
 def test_commands_can_be_run() -> None:
     assert [name for name in ("run", "test", ".ci/run") if not (ROOT / name).stat().st_mode & 0o100] == []
 
