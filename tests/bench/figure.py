@@ -26,6 +26,7 @@ class Scale:
     idle_s: float
     halts: int
     healthy_minutes: int
+    trees: int
     cold_install: bool
 
 
@@ -39,6 +40,7 @@ QUICK = Scale(
     idle_s=1,
     halts=1,
     healthy_minutes=200,
+    trees=1,
     cold_install=False,
 )
 FULL = Scale(
@@ -51,6 +53,7 @@ FULL = Scale(
     idle_s=10,
     halts=6,
     healthy_minutes=10_000,
+    trees=5,
     cold_install=True,
 )
 

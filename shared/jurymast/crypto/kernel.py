@@ -27,7 +27,7 @@ RATE_BYTES = 136
 RATE_WORDS = 17
 HASH_WORDS = 4
 ROW_WORDS = 8
-AT_ONCE = 1 << 11
+AT_ONCE = 1 << 12
 """Messages that are padded together, so that they stay in the cache."""
 
 
@@ -59,23 +59,30 @@ class Kernel:
         for height in range(LOWER):
             numbers = _raise(numbers, nodes, _EMPTY[height])
         starts = (np.searchsorted(buckets, numbers << LOWER) * ROW_BYTES).tolist()
-        data, ends, present = arranged.tobytes(), [*starts[1:], len(rows)], numbers.tolist()
-        pages = {number: data[start:end] for number, start, end in zip(present, starts, ends, strict=True)}
+        data, ends, present = memoryview(arranged).cast("B"), [*starts[1:], len(rows)], numbers.tolist()
+        pages = {number: bytes(data[start:end]) for number, start, end in zip(present, starts, ends, strict=True)}
         return pages, dict(zip(present, _cut(nodes[: len(numbers)].tobytes(), HASH_BYTES), strict=True))
 
 
 def _hash(messages: Sequence[bytes], out: Words) -> None:
     """Each message's hash, to the beginning of its row."""
-    sizes = np.fromiter(map(len, messages), np.int64, len(messages))
-    different = np.unique(sizes).tolist()
-    for size in different:
-        chosen = np.flatnonzero(sizes == size)
-        same = messages if len(different) == 1 else [messages[at] for at in chosen.tolist()]
-        for start in range(0, len(same), AT_ONCE):
-            some = slice(start, start + AT_ONCE)
-            hashes = np.empty((len(chosen[some]), HASH_WORDS), U)
-            _hash_rows(_padded(same[some], size), hashes)
-            out[chosen[some], :HASH_WORDS] = hashes
+    sizes = set(map(len, messages))
+    if len(sizes) == 1:
+        _hash_alike(messages, sizes.pop(), out)
+        return
+    for size in sizes:
+        chosen = [at for at, message in enumerate(messages) if len(message) == size]
+        hashes = np.empty((len(chosen), HASH_WORDS), U)
+        _hash_alike([messages[at] for at in chosen], size, hashes)
+        out[chosen, :HASH_WORDS] = hashes
+
+
+def _hash_alike(messages: Sequence[bytes], size: int, out: Words) -> None:
+    for start in range(0, len(messages), AT_ONCE):
+        padded = _padded(messages[start : start + AT_ONCE], size)
+        hashes = np.empty((len(padded), HASH_WORDS), U)
+        _hash_rows(padded, hashes)
+        out[start : start + AT_ONCE, :HASH_WORDS] = hashes
 
 
 def _padded(messages: Sequence[bytes], size: int) -> Words:
