@@ -16,7 +16,7 @@ from typing import Any
 
 from jurymast.errors import Misconfigured
 from jurymast.messages.channel import EACH_SERVICE, OPERATOR, AnyChannel, Query
-from jurymast.messages.health import MONITOR
+from jurymast.messages.health import MONITOR, UNSIGNED
 from jurymast.messages.lease import LeaseHeld
 from jurymast.streams import DEAD, REPLAYS, STORED, Stream, Table, replay_consumer
 
@@ -33,6 +33,9 @@ API = "$JS.API"
 
 OBSERVER = "observer"
 """The key of subjects on which an observer publishes under its own address, and under no other."""
+
+TELLER = "monitor"
+"""The same for subjects on which a monitor that is no observer publishes too."""
 
 
 def inbox(role: str) -> str:
@@ -127,14 +130,20 @@ class Access:
 
     def owned(self, role: str) -> Iterator[str]:
         """The subjects on which it publishes."""
-        service, address = service_of(role), self.observer(role)
+        service = service_of(role)
         for channel in self.channels:
-            if service in channel.owners and OBSERVER in channel.keys:
-                yield from [channel.wildcard_with(observer=address)] if address else []
-            elif service in channel.owners:
-                yield channel.wildcard
+            if service in channel.owners:
+                yield from self._in_its_name(role, channel)
             elif EACH_SERVICE in channel.owners and service in self.services:
                 yield channel.wildcard_with(service=service)
+
+    def _in_its_name(self, role: str, channel: AnyChannel) -> Iterator[str]:
+        address = self.observer(role)
+        unsigned = [UNSIGNED] if role == MONITOR and TELLER in channel.keys else []
+        for key in {OBSERVER, TELLER} & set(channel.keys):
+            yield from (channel.wildcard_with(**{key: name}) for name in (address, *unsigned) if name)
+        if not {OBSERVER, TELLER} & set(channel.keys):
+            yield channel.wildcard
 
     def requested(self, role: str) -> Iterator[str]:
         """All that it sends to JetStream."""

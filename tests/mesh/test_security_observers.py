@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from jurymast.messages.health import MONITOR
-from jurymast.permissions import inbox, observer_role
+from jurymast.messages.health import CHAIN_CHANGED, MONITOR, ChainChanged
+from jurymast.permissions import EXTERNAL, inbox, observer_role
 from tests.mesh.locked import contents, visitor
 from tests.servers import NatsServer
 from tests.watching import ADDRESSES
@@ -25,6 +25,22 @@ async def test_an_observer_publishes_under_its_own_address_only(locked: NatsServ
         assert (await contents(locked))["OBSERVATIONS"] == (0, 0)
         await hostile.nc.jetstream().publish(mine, b"{}")
         assert (await contents(locked))["OBSERVATIONS"] == (1, 1)
+
+
+@pytest.mark.parametrize(("role", "own"), [(FIRST, 0), (SECOND, 1)])
+async def test_an_observer_tells_of_changes_in_its_own_name_only(locked: NatsServer, role: str, own: int) -> None:
+    lie = ChainChanged(
+        chain="main", monitor=ADDRESSES[own], instance="x", was="healthy", verdict="halted", reason="x", changed_ms=1
+    )
+    others = [f"health.chain.changed.main.{a}" for a in ADDRESSES[:3] if a != lie.monitor]
+    others += ["health.chain.changed.main", f"health.provider.changed.main.acme-1.{ADDRESSES[2]}"]
+    async with visitor(locked, role) as hostile, visitor(locked, EXTERNAL) as guest:
+        heard = await guest.nc.subscribe(CHAIN_CHANGED.wildcard)
+        await guest.nc.flush()
+        assert await hostile.publishes(*others) == [subject.lower() for subject in others]
+        await hostile.nc.jetstream().publish(CHAIN_CHANGED.subject(lie), CHAIN_CHANGED.encode(lie))
+        assert (await heard.next_msg(timeout=5)).subject == f"health.chain.changed.main.{ADDRESSES[own]}"
+        assert heard.pending_msgs == 0
 
 
 async def test_an_observer_neither_hears_what_another_is_told_nor_answers_it(locked: NatsServer) -> None:

@@ -16,7 +16,7 @@ from jurymast.health_monitor.decide import chain
 from jurymast.health_monitor.decide.chain import ChainState, ProviderTurn, VerdictTurn
 from jurymast.messages.health import ChainChanged, ProviderChanged, Verdict
 from jurymast.watchlist import Chain, Provider
-from tests.watching import NOW_MS, POLICY
+from tests.watching import ADDRESSES, NOW_MS, POLICY
 
 
 class Publisher:
@@ -60,19 +60,22 @@ async def told(announcer: Announcer, publisher: Publisher, count: int) -> list[A
 
 
 async def test_each_change_is_told_once(publisher: Publisher) -> None:
-    announcer = Announcer(cast("Bus", publisher), "me")
+    announcer = Announcer(cast("Bus", publisher), ADDRESSES[0], "me")
     now = state("healthy")
     announcer.tell(now, [VerdictTurn("unknown"), ProviderTurn(now.providers[0])])
     verdict, provider = await told(announcer, publisher, 2)
     assert isinstance(verdict, ChainChanged)
-    assert (verdict.was, verdict.verdict, verdict.monitor) == ("unknown", "healthy", "me")
+    assert (verdict.was, verdict.verdict, verdict.monitor, verdict.instance) == ("unknown", "healthy", ADDRESSES[0], "me")
     assert isinstance(provider, ProviderChanged)
     assert (provider.was_healthy, provider.healthy) == (False, True)
-    assert publisher.ids == [f"health.chain.changed.solana.me.{NOW_MS}", f"health.provider.changed.solana.acme-1.me.{NOW_MS}"]
+    assert publisher.ids == [
+        f"health.chain.changed.solana.{ADDRESSES[0]}.me.{NOW_MS}",
+        f"health.provider.changed.solana.acme-1.{ADDRESSES[0]}.me.{NOW_MS}",
+    ]
 
 
 async def test_what_changed_while_the_bus_was_away_is_told_as_one_change(publisher: Publisher) -> None:
-    announcer = Announcer(cast("Bus", publisher), "me")
+    announcer = Announcer(cast("Bus", publisher), ADDRESSES[0], "me")
     publisher.failure = Transient("not connected")
     running = asyncio.create_task(announcer.run())
     announcer.tell(state("degraded", 1), [VerdictTurn("healthy")])
@@ -87,7 +90,7 @@ async def test_what_changed_while_the_bus_was_away_is_told_as_one_change(publish
 
 
 async def test_there_and_back_again_is_no_change(publisher: Publisher) -> None:
-    announcer = Announcer(cast("Bus", publisher), "me")
+    announcer = Announcer(cast("Bus", publisher), ADDRESSES[0], "me")
     announcer.tell(state("degraded", 1), [VerdictTurn("healthy")])
     announcer.tell(state("healthy", 2), [VerdictTurn("degraded")])
     announcer.tell(state("halted", 3, healthy=False), [ProviderTurn(state("halted", 3, healthy=False).providers[0])])
@@ -96,7 +99,7 @@ async def test_there_and_back_again_is_no_change(publisher: Publisher) -> None:
 
 
 async def test_a_change_that_is_refused_does_not_hold_up_the_others(publisher: Publisher) -> None:
-    announcer = Announcer(cast("Bus", publisher), "me")
+    announcer = Announcer(cast("Bus", publisher), ADDRESSES[0], "me")
     publisher.failure = Rejected("not yours")
     running = asyncio.create_task(announcer.run())
     announcer.tell(state("degraded"), [VerdictTurn("healthy")])

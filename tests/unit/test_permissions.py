@@ -12,9 +12,9 @@ import pytest
 from jurymast.errors import Misconfigured
 from jurymast.messages import catalog
 from jurymast.messages.channel import EACH_SERVICE, OPERATOR, AnyChannel, Channel, Message
-from jurymast.messages.health import MONITOR
+from jurymast.messages.health import MONITOR, UNSIGNED
 from jurymast.nats_conf import MESH, Server, Tls, accounts, nats_conf
-from jurymast.permissions import EXTERNAL, OBSERVER, PROVISIONER, Access, inbox, observer_role, service_of
+from jurymast.permissions import EXTERNAL, OBSERVER, PROVISIONER, TELLER, Access, inbox, observer_role, service_of
 from jurymast.streams import MIB, SERVICES, TABLE, Bucket, ObjectStore, Stream, Table
 from jurymast.subjects import covers
 from tests.echo.access import ECHO_ACCESS
@@ -65,10 +65,10 @@ def test_an_unknown_role_is_named() -> None:
 @pytest.mark.parametrize("role", ACCESS.roles)
 def test_a_role_publishes_what_it_owns_and_nothing_else(role: str, channel: AnyChannel) -> None:
     address = dict(zip((MONITOR, MONITOR_1), ADDRESSES, strict=False)).get(role, "")
-    mine = channel.wildcard_with(service=service_of(role), observer=address)
-    anothers = channel.wildcard_with(service="mirror2", observer=ADDRESSES[2])
+    mine = channel.wildcard_with(service=service_of(role), observer=address, monitor=address)
+    anothers = channel.wildcard_with(service="mirror2", observer=ADDRESSES[2], monitor=ADDRESSES[2])
     assert may_publish(role, mine) == owned_by(channel, role)
-    assert may_publish(role, anothers) == (service_of(role) in channel.owners and OBSERVER not in channel.keys)
+    assert may_publish(role, anothers) == (service_of(role) in channel.owners and not {OBSERVER, TELLER} & set(channel.keys))
 
 
 def test_an_observer_publishes_observations_under_its_own_address_only() -> None:
@@ -79,8 +79,16 @@ def test_an_observer_publishes_observations_under_its_own_address_only() -> None
         assert may_publish(role, "health.certified.x.halt")
 
 
-def test_without_observers_nobody_publishes_observations() -> None:
+def test_an_observer_tells_of_changes_in_its_own_name_only() -> None:
+    for family in ("health.chain.changed.x", "health.provider.changed.x.acme-1"):
+        subjects = [f"{family}.{name}" for name in (*ADDRESSES[:3], UNSIGNED)]
+        assert [may_publish(MONITOR, subject) for subject in subjects] == [True, False, False, True]
+        assert [may_publish(MONITOR_1, subject) for subject in subjects] == [False, True, False, False]
+
+
+def test_without_observers_nobody_publishes_observations_and_the_monitor_still_tells_of_changes() -> None:
     access = replace(ACCESS, observers=())
+    assert "health.chain.changed.*.unsigned" in access.permissions(MONITOR).publish
     assert access.logins == access.services
     assert not [subject for role in access.roles for subject in access.permissions(role).publish if "observed" in subject]
 
@@ -89,7 +97,7 @@ def test_observers_are_instances_of_one_service() -> None:
     assert ACCESS.logins_of(MONITOR) == (MONITOR, MONITOR_1)
     assert [service_of(role) for role in (MONITOR, MONITOR_1, "echo", OPERATOR)] == [MONITOR, MONITOR, "echo", OPERATOR]
     assert inbox(MONITOR_1) == inbox(MONITOR) == "_INBOX_health-monitor"
-    one, two = ({p for p in ACCESS.permissions(role).publish if "observed" not in p} for role in (MONITOR, MONITOR_1))
+    one, two = ({p for p in ACCESS.permissions(role).publish if p.startswith("$JS")} for role in (MONITOR, MONITOR_1))
     assert one == two
 
 

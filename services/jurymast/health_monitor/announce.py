@@ -22,9 +22,10 @@ WITHIN_S = 5.0
 
 
 class Announcer:
-    def __init__(self, bus: Bus, monitor: str) -> None:
+    def __init__(self, bus: Bus, monitor: str, instance: str) -> None:
         self._bus = bus
         self._monitor = monitor
+        self._instance = instance
         self._waiting: dict[str, tuple[Channel[Any], Any]] = {}
         self._wake = asyncio.Event()
 
@@ -52,7 +53,7 @@ class Announcer:
 
     async def _publish(self, channel: Channel[Any], event: Any, subject: str) -> bool:
         try:
-            await self._bus.publish(channel, event, id=f"{subject}.{self._monitor}.{event.changed_ms}", within_s=WITHIN_S)
+            await self._bus.publish(channel, event, id=f"{subject}.{self._instance}.{event.changed_ms}", within_s=WITHIN_S)
         except Transient as error:
             log.warning("a change is told later: %s", error)
             return False
@@ -76,6 +77,7 @@ class Announcer:
             provider=provider.name,
             operator=provider.operator,
             monitor=self._monitor,
+            instance=self._instance,
             was_healthy=not provider.healthy,
             healthy=provider.healthy,
             reason=provider.reason,
@@ -87,6 +89,7 @@ class Announcer:
         return ChainChanged(
             chain=state.chain.name,
             monitor=self._monitor,
+            instance=self._instance,
             was=was,
             verdict=state.verdict,
             reason=state.reason,

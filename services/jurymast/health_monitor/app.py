@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from jurymast.crypto.address import checksummed
 from jurymast.health_monitor.announce import Announcer
 from jurymast.health_monitor.decide.certify import refusal
 from jurymast.health_monitor.handlers import Monitor, Watch
@@ -14,7 +15,7 @@ from jurymast.health_monitor.probe import ChainProber
 from jurymast.health_monitor.rpc import open_session
 from jurymast.health_monitor.settings import HealthMonitorSettings
 from jurymast.health_monitor.store import Store
-from jurymast.messages.health import LAST_CERTIFICATE, SNAPSHOT
+from jurymast.messages.health import LAST_CERTIFICATE, SNAPSHOT, UNSIGNED
 from jurymast.service import Frame
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ async def app(frame: Frame[HealthMonitorSettings]) -> AsyncIterator[None]:
     if not chains:
         log.warning("no chains are configured: JURYMAST_CHAINS_FILE names the file that holds them")
     session = await frame.enter(open_session())
-    announcer = Announcer(frame.bus, frame.instance)
+    announcer = Announcer(frame.bus, checksummed(key.address) if key else UNSIGNED, frame.instance)
     refusals = {chain.name: refusal(chain, key) for chain in chains}
     watches = [
         Watch(chain, ChainProber(session, chain, frame.settings.max_body_kib * 1024), refusals[chain.name]) for chain in chains

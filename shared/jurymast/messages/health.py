@@ -134,12 +134,17 @@ class Certificate(Message, frozen=True, kw_only=True):
 # -- what monitors tell ------------------------------------------------------------------------------------------------
 
 
+UNSIGNED = "unsigned"
+"""What a monitor without a key tells, it tells in nobody's name."""
+
+
 class ProviderChanged(Message, frozen=True, kw_only=True):
     chain: str
     provider: str
     operator: str
     monitor: str
-    """The instance that saw it: each probes through providers of its own."""
+    """Who saw it, each through providers of its own: an observer's address, or `UNSIGNED`."""
+    instance: str
     was_healthy: bool
     healthy: bool
     reason: str
@@ -151,6 +156,8 @@ class ProviderChanged(Message, frozen=True, kw_only=True):
 class ChainChanged(Message, frozen=True, kw_only=True):
     chain: str
     monitor: str
+    """As in `ProviderChanged`."""
+    instance: str
     was: Verdict
     verdict: Verdict
     reason: str
@@ -212,13 +219,13 @@ class LastCertificate(Message, frozen=True, kw_only=True):
 MONITOR = "health-monitor"
 
 PROVIDER_CHANGED = Channel(
-    "health.provider.changed.{chain}.{provider}",
+    "health.provider.changed.{chain}.{provider}.{monitor}",
     ProviderChanged,
     summary="A provider became well or unwell, as one monitor sees it.",
     owner=MONITOR,
 )
 CHAIN_CHANGED = Channel(
-    "health.chain.changed.{chain}",
+    "health.chain.changed.{chain}.{monitor}",
     ChainChanged,
     summary="One monitor's verdict about a chain changed.",
     owner=MONITOR,
