@@ -59,7 +59,7 @@ class Kernel:
         for height in range(LOWER):
             numbers = _raise(numbers, nodes, _EMPTY[height])
         starts = (np.searchsorted(buckets, numbers << LOWER) * ROW_BYTES).tolist()
-        data, ends, present = memoryview(arranged).cast("B"), [*starts[1:], len(rows)], numbers.tolist()
+        data, ends, present = arranged.data.cast("B"), [*starts[1:], len(rows)], numbers.tolist()
         pages = {number: bytes(data[start:end]) for number, start, end in zip(present, starts, ends, strict=True)}
         return pages, dict(zip(present, _cut(nodes[: len(numbers)].tobytes(), HASH_BYTES), strict=True))
 
