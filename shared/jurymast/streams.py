@@ -370,8 +370,9 @@ HEALTH = Stream(
 OBSERVATIONS = Stream(
     name="OBSERVATIONS",
     subjects=(health.OBSERVED.wildcard,),
-    summary="The last signed observation of each observer about each chain.",
+    summary="What each observer signed last. It has one subject, so that however much it sends, the others' stay.",
     max_bytes=64 * MIB,
+    max_message_bytes=256 * KIB,
     max_age_s=DAY_S,
     max_messages_per_subject=1,
 )

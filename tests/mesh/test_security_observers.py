@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from nats.js.errors import APIError
 
 from jurymast.messages.health import CHAIN_CHANGED, MONITOR, ChainChanged
 from jurymast.permissions import EXTERNAL, inbox, observer_role
+from jurymast.streams import KIB, OBSERVATIONS
 from tests.mesh.locked import contents, visitor
 from tests.servers import NatsServer
 from tests.watching import ADDRESSES
@@ -17,14 +19,27 @@ FIRST, SECOND = MONITOR, observer_role(ADDRESSES[1])
 
 @pytest.mark.parametrize(("role", "own"), [(FIRST, 0), (SECOND, 1)])
 async def test_an_observer_publishes_under_its_own_address_only(locked: NatsServer, role: str, own: int) -> None:
-    mine, others = f"health.observed.main.{ADDRESSES[own]}", [f"health.observed.main.{a}" for a in ADDRESSES[:3]]
+    mine, others = f"health.observed.{ADDRESSES[own]}", [f"health.observed.{a}" for a in ADDRESSES[:3]]
     others.remove(mine)
-    others += ["health.observed.main.x", f"health.observed.main.{ADDRESSES[own]}.x", f"health.observed.main.{mine.lower()[-42:]}"]
+    others += ["health.observed.x", f"health.observed.main.{ADDRESSES[own]}", f"health.observed.{mine.lower()[-42:]}"]
     async with visitor(locked, role) as hostile:
         assert await hostile.publishes(*others) == [subject.lower() for subject in others]
         assert (await contents(locked))["OBSERVATIONS"] == (0, 0)
         await hostile.nc.jetstream().publish(mine, b"{}")
         assert (await contents(locked))["OBSERVATIONS"] == (1, 1)
+
+
+async def test_however_much_an_observer_sends_what_the_others_signed_stays(locked: NatsServer) -> None:
+    limit = OBSERVATIONS.max_message_bytes
+    async with visitor(locked, FIRST) as honest, visitor(locked, SECOND) as hostile:
+        await honest.nc.jetstream().publish(f"health.observed.{ADDRESSES[0]}", b"{}")
+        with pytest.raises(APIError, match="message size exceeds maximum allowed"):
+            await hostile.nc.jetstream().publish(f"health.observed.{ADDRESSES[1]}", bytes(limit + 1))
+        for _ in range(2 * OBSERVATIONS.max_bytes // limit):
+            await hostile.nc.publish(f"health.observed.{ADDRESSES[1]}", bytes(limit - KIB))
+        await hostile.nc.jetstream().publish(f"health.observed.{ADDRESSES[1]}", b"{}")
+        kept = await honest.nc.jetstream().get_last_msg(OBSERVATIONS.name, f"health.observed.{ADDRESSES[0]}")
+        assert (kept.seq, kept.data) == (1, b"{}")
 
 
 @pytest.mark.parametrize(("role", "own"), [(FIRST, 0), (SECOND, 1)])
@@ -57,9 +72,9 @@ async def test_an_observer_neither_hears_what_another_is_told_nor_answers_it(loc
         await honest.nc.flush()
         for _ in range(3):
             await honest.nc.request("$JS.API.INFO", timeout=2)
-        for target in (f"{inbox(FIRST)}.waiting", f"health.observed.main.{ADDRESSES[0]}"):
+        for target in (f"{inbox(FIRST)}.waiting", f"health.observed.{ADDRESSES[0]}"):
             await hostile.nc.publish("$JS.API.INFO", b"", reply=target)
-            await hostile.nc.publish(f"health.observed.main.{ADDRESSES[1]}", b"{}", reply=target)
+            await hostile.nc.publish(f"health.observed.{ADDRESSES[1]}", b"{}", reply=target)
         await hostile.nc.flush()
         await honest.nc.request("$JS.API.INFO", timeout=2)
         assert set(heard) <= {f"{inbox(FIRST)}.waiting"}, "but for what it sent itself"

@@ -107,7 +107,7 @@ SAMPLES: dict[str, Message] = {
         finalized=411_990_000,
         changed_ms=1_767_225_606_006,
     ),
-    health.OBSERVED.name: OBSERVATION,
+    health.OBSERVED.name: health.Observations(observer=OBSERVATION.observer, observations=(OBSERVATION,)),
     health.CERTIFIED.name: health.Certificate(chain="solana", kind="halt", policy=POLICY, observations=(OBSERVATION,)),
     health.SNAPSHOT.ask.name: health.SnapshotAsked(chain="solana"),
     health.SNAPSHOT.answer.name: health.Snapshot(

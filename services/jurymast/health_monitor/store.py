@@ -11,9 +11,11 @@ from jurymast.bus.publish import Overtaken
 from jurymast.certificate import certificate_id
 from jurymast.errors import Transient, Undecodable, explain
 from jurymast.messages.channel import SCHEMA_HEADER, Channel, M
-from jurymast.messages.health import CERTIFIED, OBSERVED, Certificate, Observation, Policy
+from jurymast.messages.health import CERTIFIED, OBSERVED, Certificate, Observation, Observations, Policy
 from jurymast.nats_failure import NATS_FAILURE
 
+KEEP_MS = 300_000
+"""Older ones are of no use to anybody, and a message has a largest size."""
 WITHIN_S = 2.0
 """A later observation makes up for one that could not be published in time."""
 
@@ -26,20 +28,30 @@ class Stored(NamedTuple, Generic[M]):
     message: M | None
 
 
+def about(chain: str, told: Observations) -> Observation | None:
+    """One, whatever an observer tells: to check a signature costs more than to send one, and it speaks for itself alone."""
+    return {o.chain: o for o in told.observations if o.observer == told.observer}.get(chain)
+
+
 class Store:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
+        self._own: dict[str, Observation] = {}
 
     async def put(self, observation: Observation) -> None:
-        id_ = f"{OBSERVED.name}.{observation.chain}.{observation.observer}.{observation.to_ms}"
-        await self._bus.publish(OBSERVED, observation, id=id_, within_s=WITHIN_S)
+        own = {**self._own, observation.chain: observation}
+        self._own = {chain: o for chain, o in own.items() if o.to_ms > observation.to_ms - KEEP_MS}
+        message = Observations(observer=observation.observer, observations=tuple(self._own.values()))
+        id_ = f"{OBSERVED.name}.{observation.observer}.{observation.chain}.{observation.to_ms}"
+        await self._bus.publish(OBSERVED, message, id=id_, within_s=WITHIN_S)
 
     async def observations(self, policy: Policy) -> tuple[list[Observation], int]:
         """The last one of every observer, and when the newest of them was stored; what cannot be read is as good as none."""
-        subjects = [f"{OBSERVED.name}.{policy.chain}.{observer}" for observer in policy.observers]
+        subjects = [f"{OBSERVED.name}.{observer}" for observer in policy.observers]
         found = [stored for subject in subjects if (stored := await self._read(OBSERVED, subject))]
         newest_ms = max((stored.at_ms for stored in found), default=0)
-        return [stored.message for stored in found if stored.message], newest_ms
+        told = [about(policy.chain, stored.message) for stored in found if stored.message]
+        return [observation for observation in told if observation], newest_ms
 
     async def last_sequence(self, chain: str) -> int:
         """Of the chain's certificates; zero before the first."""

@@ -122,6 +122,13 @@ class Observation(Message, frozen=True, kw_only=True):
     signature: bytes = b""
 
 
+class Observations(Message, frozen=True, kw_only=True):
+    """All that one observer has to say now, about each chain once. It is one message, so that an observer takes up one place."""
+
+    observer: Address
+    observations: Annotated[tuple[Observation, ...], Meta(max_length=64)]
+
+
 class Certificate(Message, frozen=True, kw_only=True):
     """Enough observers agree. Its parts prove everything: whoever holds the policy can verify it offline."""
 
@@ -232,9 +239,9 @@ CHAIN_CHANGED = Channel(
     public=True,
 )
 OBSERVED = Channel(
-    "health.observed.{chain}.{observer}",
-    Observation,
-    summary="An observer signs that a chain was halted, or recovered, for a whole window.",
+    "health.observed.{observer}",
+    Observations,
+    summary="An observer signs that chains were halted, or recovered, each for a whole window.",
     owner=MONITOR,
 )
 CERTIFIED = Channel(
