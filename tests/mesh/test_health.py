@@ -387,6 +387,8 @@ async def test_operators_see_health_and_get_certificates_to_verify(
         assert "garbage: HTML" in output
         code, output = await jurymast("health", "--json", "--chain", "main", url=server.url)
         assert json.loads(output)[0]["chains"][0]["verdict"] == "healthy"
+        code, output = await jurymast("health", "--chain", "other", url=server.url)
+        assert (code, output) == (1, "jurymast: other is not watched: `jurymast health` shows which are\n")
         code, output = await jurymast("certificate", "main", url=server.url)
         assert (code, output) == (1, "jurymast: there is no certificate of main\n")
         code, output = await jurymast("certificate", "other", url=server.url)

@@ -85,6 +85,7 @@ async def test_drop_forgets_and_a_dry_run_does_not(server: NatsServer, refused: 
     assert (await jurymast("dead", "list", url=server.url))[1] == "0 dead letters\n"
     code, output = await jurymast("dead", "drop", LETTER, url=server.url)
     assert (code, output) == (1, f"jurymast: no dead letter is or belongs to '{LETTER}': see `jurymast dead list`\n")
+    assert await jurymast("dead", "show", "all", url=server.url) == (0, "0 dead letters\n")
 
 
 async def test_a_letter_of_a_service_that_is_gone_stays_and_an_unreadable_one_is_passed_over(

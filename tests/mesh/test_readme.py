@@ -82,6 +82,10 @@ def test_the_test_command_runs_a_tier_and_names_one_it_does_not_know() -> None:
     result = run("./test unit -- -k no_sockets")
     assert result.returncode == 0, result.stdout + result.stderr
     assert re.search(r"\d+ passed", result.stdout)
+    result = run("./test --help")
+    assert result.returncode == 0
+    assert result.stdout.startswith("Runs the tests: ./test [TIER ...] [-- PYTEST OPTIONS].")
+    assert result.stdout.splitlines()[-1].lstrip().startswith("bench")
     result = run("./test nothing")
     assert result.returncode == 2
     assert result.stderr == "test: no tier 'nothing'; the tiers are: static unit wire mesh deploy bench\n"

@@ -172,6 +172,20 @@ def test_tls_and_addresses_go_into_the_configuration(tmp_path: Path) -> None:
     assert (code, output) == (1, "TLS needs both --tls-cert and --tls-key")
 
 
+@pytest.mark.parametrize("option", ["--listen", "--websocket", "--monitor"])
+@pytest.mark.parametrize("address", ["foo", "4222", ":4222", "host:", "host:65536", "::1:4222", 'host:1"', "host:1\n"])
+def test_an_address_that_is_none_is_refused(tmp_path: Path, option: str, address: str) -> None:
+    code, output = run("init", str(tmp_path / "keys"), option, address)
+    assert code == 2
+    assert f"Invalid value for '{option}': {address!r} is not host:port" in output
+    assert not (tmp_path / "keys").exists()
+
+
+def test_an_address_of_any_kind_is_taken(tmp_path: Path) -> None:
+    for address in ("nats-1.example:4222", "[::1]:4222", "0.0.0.0:65535"):
+        assert run("init", str(tmp_path / "keys"), "--listen", address)[0] == 0
+
+
 def test_seeds_that_others_can_read_are_refused(tmp_path: Path) -> None:
     directory = tmp_path / "keys"
     run("init", str(directory))

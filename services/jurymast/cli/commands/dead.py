@@ -149,7 +149,9 @@ async def _selected(nc: Client, selection: str, limit: int) -> AsyncIterator[Gra
             return
         found += 1
         yield grave
-    if not found:
+    if not found and selection == "all":
+        print("0 dead letters")
+    elif not found:
         raise Misconfigured(f"no dead letter is or belongs to {selection!r}: see `jurymast dead list`")
 
 

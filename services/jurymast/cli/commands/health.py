@@ -16,7 +16,7 @@ from jurymast.certificate import newest_ms, to_json, verify
 from jurymast.cli.commands.connect import with_nats
 from jurymast.cli.commands.printable import say
 from jurymast.cli.commands.verify import policy_option, trusted_policy
-from jurymast.errors import Rejected, Transient
+from jurymast.errors import Misconfigured, Rejected, Transient
 from jurymast.messages.channel import OPERATOR
 from jurymast.messages.health import (
     LAST_CERTIFICATE,
@@ -45,12 +45,14 @@ async def health(nc: Client, *, chain: str, as_json: bool) -> None:
     snapshots = await _queries(nc).ask_all(SNAPSHOT, SnapshotAsked(chain=chain), within_s=WITHIN_S)
     if not snapshots:
         raise Transient("no health-monitor answers")
+    if chain and not any(snapshot.chains for snapshot in snapshots):
+        raise Misconfigured(f"{chain} is not watched: `jurymast health` shows which are")
     snapshots.sort(key=lambda snapshot: snapshot.monitor)
     if as_json:
         print(msgspec.json.format(msgspec.json.encode(snapshots)).decode())
     else:
         for snapshot in snapshots:
-            for line in _lines(snapshot):
+            for line in _lines(snapshot, chain):
                 say(line)
     healthy = all(known.verdict == "healthy" for snapshot in snapshots for known in snapshot.chains)
     click.get_current_context().exit(0 if healthy else 1)
@@ -89,10 +91,10 @@ def _queries(nc: Client) -> Queries:
     return Queries(nc, OPERATOR, Tracer(OPERATOR))
 
 
-def _lines(snapshot: Snapshot) -> list[str]:
+def _lines(snapshot: Snapshot, asked: str) -> list[str]:
     signs = f"signs as {snapshot.observer}" if snapshot.observer else "signs nothing"
-    chains = [line for chain in snapshot.chains for line in _chain_lines(chain)] or ["  no chains are configured"]
-    return [f"{snapshot.monitor} ({signs})", *chains]
+    none = f"  does not watch {asked}" if asked else "  no chains are configured"
+    return [f"{snapshot.monitor} ({signs})", *([line for chain in snapshot.chains for line in _chain_lines(chain)] or [none])]
 
 
 def _chain_lines(chain: ChainHealth) -> list[str]:

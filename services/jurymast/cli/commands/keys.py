@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,18 @@ from jurymast.messages.channel import OPERATOR
 from jurymast.messages.health import MONITOR
 from jurymast.nats_conf import Server, Tls, nats_conf
 from jurymast.permissions import EXTERNAL, PROVISIONER, Access
+from jurymast.settings import LAST_PORT
 from jurymast.streams import TABLE
+
+ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
+
+
+def _address(_: click.Context, __: click.Parameter, value: str) -> str:
+    match = ADDRESS.fullmatch(value)
+    if not match or int(match["port"]) > LAST_PORT:
+        raise click.BadParameter(f"{value!r} is not host:port")
+    return value
+
 
 directory = click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 
@@ -38,9 +50,13 @@ def keys() -> None:
 @directory
 @click.option("--force", is_flag=True, help="Make all seeds anew. Whoever has an old one is locked out.")
 @click.option("--observer", "observers", multiple=True, help="Address of an observer that runs elsewhere; may be repeated.")
-@click.option("--listen", default="0.0.0.0:4222", show_default=True, help="Where NATS listens.")
-@click.option("--websocket", default="0.0.0.0:4223", show_default=True, help="Where it listens for websockets.")
-@click.option("--monitor", default="127.0.0.1:8222", show_default=True, help="Where probes ask it; there is no login.")
+@click.option("--listen", default="0.0.0.0:4222", show_default=True, callback=_address, help="Where NATS listens.")
+@click.option(
+    "--websocket", default="0.0.0.0:4223", show_default=True, callback=_address, help="Where it listens for websockets."
+)
+@click.option(
+    "--monitor", default="127.0.0.1:8222", show_default=True, callback=_address, help="Where probes ask it; there is no login."
+)
 @click.option("--store", default="/data/nats", show_default=True, help="Where it keeps its streams.")
 @click.option("--tls-cert", default="", help="File with its certificate, as the server sees it; turns TLS on.")
 @click.option("--tls-key", default="", help="File with the certificate's key.")
