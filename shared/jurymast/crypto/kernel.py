@@ -32,7 +32,7 @@ AT_ONCE = 1 << 12
 
 
 class Kernel:
-    """An `Engine` for trees of many leaves. Not for several threads at a time, though it lets other threads run."""
+    """An `Engine` for trees of many leaves. Other threads run while it hashes."""
 
     def __init__(self) -> None:
         self.pages(bytes(2 * ROW_BYTES))  # Compiles.
@@ -116,17 +116,18 @@ def _bucket_roots(buckets: Numbers, leaves: Words) -> tuple[Numbers, Words]:
     roots[:-1] = leaves[starts]
     several = np.flatnonzero(counts > 1)
     if len(several):
-        starts_, counts = starts[several], counts[several]
-        begins = np.cumsum(2 * counts - 1) - (2 * counts - 1)
-        queues = np.empty((int((2 * counts - 1).sum()), HASH_WORDS), U)
+        firsts, counts = starts[several], counts[several]
+        sizes = 2 * counts - 1
+        begins = np.cumsum(sizes) - sizes
+        queues = np.empty((int(sizes.sum()), HASH_WORDS), U)
         nth = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        queues[np.repeat(begins, counts) + nth] = leaves[np.repeat(starts_, counts) + nth]
+        queues[np.repeat(begins, counts) + nth] = leaves[np.repeat(firsts, counts) + nth]
         for made in range(int(counts.max()) - 1):
             begin, count = begins[counts > made + 1], counts[counts > made + 1]
             pairs = np.empty((len(begin), HASH_WORDS), U)
             _join(queues, begin + 2 * made, begin + 2 * made + 1, pairs)
             queues[begin + count + made] = pairs
-        roots[several] = queues[begins + 2 * counts - 2]
+        roots[several] = queues[begins + sizes - 1]
     return buckets[starts], roots
 
 
