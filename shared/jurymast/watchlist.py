@@ -25,7 +25,9 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Annotated, Any, NamedTuple
+from urllib.parse import unquote
 
 import msgspec
 
@@ -40,6 +42,8 @@ _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _URL = re.compile(
     r"https?://(?:[^/?#@\s]*@)?(?P<host>[^/?#@:\s]+|\[[0-9a-f:.]+\])(?::(?P<port>\d{1,5}))?(?:[/?#]\S*)?", re.IGNORECASE
 )
+DEFAULT_PORTS = (443, 80)
+"""Of https and http: one server has both."""
 _APPLICATION = re.compile(r"0x[0-9a-fA-F]{64}")
 
 
@@ -192,13 +196,24 @@ def _same_address(where: str, providers: list[Provider]) -> Iterator[Place]:
     seen: dict[tuple[str, int], Provider] = {}
     for provider in providers:
         if match := _URL.fullmatch(provider.url):
-            port = int(match["port"] or (443 if provider.url.lower().startswith("https") else 80))
-            other = seen.setdefault((match["host"].lower(), port), provider)
+            port = int(match["port"] or DEFAULT_PORTS[0])
+            other = seen.setdefault((_host(match["host"]), DEFAULT_PORTS[0] if port in DEFAULT_PORTS else port), provider)
             if other.operator != provider.operator:
                 yield Place(
                     f"{where}.providers.{provider.name}.operator",
                     f"the same server as {other.name}, which another operator is said to run",
                 )
+
+
+def _host(text: str) -> str:
+    """The same for all the ways to write it."""
+    name = unquote(text).lower().strip("[]").rstrip(".")
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return "localhost" if name.endswith(".localhost") else name
+    address = getattr(address, "ipv4_mapped", None) or address
+    return "localhost" if address.is_loopback or address.is_unspecified else address.compressed
 
 
 def _converted(where: str, table: Any, kind: type[Any], places: list[Place]) -> Any:

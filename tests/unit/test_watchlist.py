@@ -133,6 +133,45 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         assert key in str(refused.value)
 
 
+SAME = [
+    ("https://acme.example/a", "http://acme.example/b"),
+    ("https://acme.example/a", "https://ACME.example./b"),
+    ("https://acme.example/a", "https://acme.example:0443/b"),
+    ("https://acme.example/a", "http://user@acme.example:80"),
+    ("https://acme.example/a", "https://%61cme.example/b"),
+    ("http://127.0.0.1:8899", "http://localhost:8899"),
+    ("http://127.0.0.1:8899", "http://127.8.0.1:8899"),
+    ("http://127.0.0.1:8899", "http://rpc.localhost:8899"),
+    ("http://[::1]:8899", "http://[0:0:0:0:0:0:0:1]:8899"),
+    ("http://[::1]:8899", "http://[::ffff:127.0.0.1]:8899"),
+    ("http://[2001:db8::a]:8899", "http://[2001:DB8:0::0A]:8899"),
+    ("http://0.0.0.0:8899", "http://localhost:8899"),
+]
+OTHERS = [
+    ("https://acme.example/a", "https://acme.example:8443/a"),
+    ("http://127.0.0.1:8899", "http://127.0.0.1:8900"),
+    ("https://acme.example/a", "https://rpc.acme.example/a"),
+    ("http://[2001:db8::a]:8899", "http://[2001:db8::b]:8899"),
+    ("http://[:::]:8899", "http://[::::]:8899"),
+]
+
+
+def under(one: str, two: str) -> str:
+    text = changed("https://acme.example/?api-key=sesame", one)
+    return text.replace("http://user:sesame@bolt.example:8899/rpc", two)
+
+
+@pytest.mark.parametrize(("one", "two"), SAME)
+def test_one_server_is_no_two_operators_however_its_address_is_written(one: str, two: str) -> None:
+    with pytest.raises(Misconfigured, match=r"^chains\.solana\.providers\.second\.operator: the same server as first"):
+        parse(under(one, two))
+
+
+@pytest.mark.parametrize(("one", "two"), OTHERS)
+def test_other_servers_are(one: str, two: str) -> None:
+    assert len(parse(under(one, two))[0].operators) == 2
+
+
 def test_one_operator_may_have_two_addresses_on_one_server() -> None:
     again = PROVIDERS + '[chains.solana.providers.third]\noperator = "acme"\nurl = "https://acme.example/other"\n'
     (chain,) = parse(APPLICATION + SOLANA + again)
