@@ -17,6 +17,11 @@ def amount(value: int) -> int:
     return value
 
 
+def signed_amount(value: int) -> int:
+    """The same for what may be negative."""
+    return amount(value) if value >= 0 else -amount(-value)
+
+
 def share_down(whole: int, bps: int) -> int:
     return whole * bps // BPS
 

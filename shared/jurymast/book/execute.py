@@ -12,9 +12,8 @@ from collections.abc import Mapping
 import msgspec
 
 from jurymast.book.grid import Grid, Match
-from jurymast.book.matches import payout
+from jurymast.book.matches import agreed, ended, joined
 from jurymast.book.refusals import (
-    BadRanking,
     BatchUsed,
     Expired,
     InsufficientFloat,
@@ -117,7 +116,7 @@ def _admit(grid: Grid, batch: Batch) -> None:
 
 
 def _netted(grid: Grid, batch: Batch) -> tuple[Settlement, Changes]:
-    fills = [_fill(action.signed) for action in batch.actions if isinstance(action.signed, Intent)]
+    fills = [fill_of(action.signed) for action in batch.actions if isinstance(action.signed, Intent)]
     settlement = settle(fills, batch.prices, grid.lock.fee_bps)
     changes: Changes = defaultdict(int, settlement.changes)
     for asset, fee in settlement.fees.items():
@@ -125,7 +124,7 @@ def _netted(grid: Grid, batch: Batch) -> tuple[Settlement, Changes]:
     return settlement, changes
 
 
-def _fill(intent: Intent) -> Fill:
+def fill_of(intent: Intent) -> Fill:
     return Fill(
         intent.account, intent.sell_asset, intent.buy_asset, intent.sell_amount, intent.min_buy_amount, intent.max_fee_bps
     )
@@ -142,13 +141,13 @@ def _apply(grid: Grid, action: Action, digest: bytes, changes: Changes, now: int
             changes[withdrawal.account, withdrawal.asset] -= withdrawal.amount
         case Join() as join:
             _authorise(grid, join, action.signature, digest, now)
-            terms = _terms(action, join.match)
+            terms = agreed(action.terms, join.match)
             if (join.asset, join.stake) != (terms.asset, terms.stake):
                 raise UnlikeTerms(join.match)
             _join(grid, join, terms)
             changes[join.account, terms.asset] -= terms.stake
         case Verdict() as verdict:
-            terms = _terms(action, verdict.match)
+            terms = agreed(action.terms, verdict.match)
             if recover(digest, action.signature) != terms.oracle:
                 raise NotAuthorised(verdict.match)
             for account, prize in _end(grid, verdict, terms):
@@ -174,34 +173,21 @@ def _pay_out(grid: Grid, withdrawal: Withdrawal) -> None:
 # -- matches -----------------------------------------------------------------------------------------------------------
 
 
-def _terms(action: Action, match_: bytes) -> Terms:
-    if action.terms is None or action.terms.content() != match_:
-        raise UnlikeTerms(match_)
-    return action.terms
-
-
 def _join(grid: Grid, join: Join, terms: Terms) -> None:
     running = grid.matches.get(join.match, Match(grid.epoch, 0, ()))
-    full = len(running.players) >= terms.players
-    if running.epoch != grid.epoch or running.step or full or join.account in running.players:
+    if running.epoch != grid.epoch:
         raise NoSuchMatch(join.match, running.step)
-    grid.put(grid.matches, join.match, running._replace(players=(*running.players, join.account)))
+    players = joined(join.match, running.step, running.players, join.account, terms)
+    grid.put(grid.matches, join.match, running._replace(players=players))
 
 
 def _end(grid: Grid, verdict: Verdict, terms: Terms) -> list[tuple[bytes, int]]:
-    """Who gets what: prizes and the fee, or every stake back."""
     running = grid.matches.get(verdict.match)
-    if running is None or running.epoch != grid.epoch or verdict.step != running.step + 1 or running.step:
+    if running is None or running.epoch != grid.epoch:
         raise NoSuchMatch(verdict.match, running.step if running else 0)
+    paid = ended(running.step, running.players, verdict, terms, grid.treasury)
     grid.put(grid.matches, verdict.match, running._replace(step=verdict.step))
-    if not verdict.ranking:
-        return [(player, terms.stake) for player in running.players]
-    if len(set(verdict.ranking)) != len(verdict.ranking) or not set(verdict.ranking) <= set(running.players):
-        raise BadRanking(verdict.match)
-    if len(verdict.ranking) != len(terms.prizes_bps):
-        raise BadRanking(verdict.match)
-    fee, prizes = payout([terms.stake] * len(running.players), terms.fee_bps, terms.prizes_bps)
-    return [(grid.treasury, fee), *zip(verdict.ranking, prizes, strict=True)]
+    return paid
 
 
 # -- the record --------------------------------------------------------------------------------------------------------

@@ -5,15 +5,14 @@ What was written in an older epoch is dead until it enters the current one: `acc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
-from jurymast.book.amounts import amount
+from jurymast.book.amounts import amount, signed_amount
 from jurymast.book.lock import Lock
 from jurymast.book.nonces import Nonces
 from jurymast.book.refusals import InsufficientBalance, NotEntered
+from jurymast.book.undo import Tables
 from jurymast.crypto.eip712 import Domain
 from jurymast.crypto.merkle import DEPTH, EMPTY
 
@@ -21,9 +20,6 @@ EMPTY_ROOT = EMPTY[DEPTH]
 """Of a cut in which nobody has anything: whoever comes is new."""
 
 EVM_PADDING = bytes(12)
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 class Account(NamedTuple):
@@ -63,7 +59,7 @@ class Match(NamedTuple):
 
 
 @dataclass
-class Grid:
+class Grid(Tables):
     lock: Lock
     domain: Domain
     treasury: bytes
@@ -82,7 +78,6 @@ class Grid:
     credited: dict[tuple[int, int], int] = field(default_factory=dict)
     bridged: dict[bytes, int] = field(default_factory=dict)
     deposits: int = 0
-    _before: list[tuple[MutableMapping[Any, Any], Any, Any]] | None = None
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -91,7 +86,7 @@ class Grid:
         return self.lock.epoch
 
     def account(self, id_: bytes) -> Account:
-        found = self.accounts.get(id_) or Account(0, entered=False, new=False, authority=_own_authority(id_), nonces=Nonces())
+        found = self.accounts.get(id_) or Account(0, entered=False, new=False, authority=own_authority(id_), nonces=Nonces())
         if found.epoch == self.epoch:
             return found
         nothing = self.lock.root == EMPTY_ROOT
@@ -126,7 +121,7 @@ class Grid:
         elif by < 0 and (not usable or balance.available + by < 0):
             raise InsufficientBalance(account, asset, balance.available if usable else 0, -by)
         else:
-            balance = balance._replace(available=_signed(balance.available + by))
+            balance = balance._replace(available=signed_amount(balance.available + by))
         self.put(self.balances, (account, asset), balance)
 
     def owe(self, number: int, by: int, vault: int = 0) -> None:
@@ -135,36 +130,7 @@ class Grid:
         changed = asset._replace(liabilities=amount(asset.liabilities + by), vault=amount(asset.vault + vault))
         self.put(self.assets, number, changed)
 
-    # -- writing -------------------------------------------------------------------------------------------------------
 
-    def put(self, table: MutableMapping[K, V], key: K, value: V) -> None:
-        if self._before is not None:
-            self._before.append((table, key, table.get(key)))
-        table[key] = value
-
-    @contextmanager
-    def whole(self) -> Iterator[None]:
-        """All of it, or nothing."""
-        self._before = []
-        lock, deposits = self.lock, self.deposits
-        try:
-            yield
-        except BaseException:
-            for table, key, value in reversed(self._before):
-                if value is None:
-                    del table[key]
-                else:
-                    table[key] = value
-            self.lock, self.deposits = lock, deposits
-            raise
-        finally:
-            self._before = None
-
-
-def _own_authority(account: bytes) -> bytes:
+def own_authority(account: bytes) -> bytes:
     """An account that is a padded EVM address signs for itself."""
     return account[len(EVM_PADDING) :] if account.startswith(EVM_PADDING) else b""
-
-
-def _signed(value: int) -> int:
-    return amount(value) if value >= 0 else -amount(-value)

@@ -1,4 +1,4 @@
-"""The money of a paid match: who gets what of the stakes. Rounding leaves nothing over."""
+"""A paid match: who may pay in, and who gets what of the stakes. Rounding leaves nothing over."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from jurymast.book.amounts import BPS, amount, share_down
-from jurymast.book.refusals import BadFee, BadPrizes
+from jurymast.book.refusals import BadFee, BadPrizes, BadRanking, NoSuchMatch, UnlikeTerms
+from jurymast.book.signed import Terms, Verdict
 
 
 class Payout(NamedTuple):
@@ -28,3 +29,30 @@ def payout(stakes: Sequence[int], fee_bps: int, prizes_bps: Sequence[int]) -> Pa
     pot = total - fee
     first, *others = (share_down(pot, bps) for bps in prizes_bps)
     return Payout(fee, (first + pot - first - sum(others), *others))
+
+
+def agreed(terms: Terms | None, match: bytes) -> Terms:
+    """The terms that the match is known by."""
+    if terms is None or terms.content() != match:
+        raise UnlikeTerms(match)
+    return terms
+
+
+def joined(match: bytes, step: int, players: tuple[bytes, ...], account: bytes, terms: Terms) -> tuple[bytes, ...]:
+    if step or len(players) >= terms.players or account in players:
+        raise NoSuchMatch(match, step)
+    return (*players, account)
+
+
+def ended(step: int, players: tuple[bytes, ...], verdict: Verdict, terms: Terms, treasury: bytes) -> list[tuple[bytes, int]]:
+    """Who gets what: prizes and the fee, or every stake back."""
+    if step or verdict.step != 1:
+        raise NoSuchMatch(verdict.match, step)
+    if not verdict.ranking:
+        return [(player, terms.stake) for player in players]
+    if len(set(verdict.ranking)) != len(verdict.ranking) or not set(verdict.ranking) <= set(players):
+        raise BadRanking(verdict.match)
+    if len(verdict.ranking) != len(terms.prizes_bps):
+        raise BadRanking(verdict.match)
+    fee, prizes = payout([terms.stake] * len(players), terms.fee_bps, terms.prizes_bps)
+    return [(treasury, fee), *zip(verdict.ranking, prizes, strict=True)]

@@ -67,21 +67,29 @@ class OrderBook:
 
     def place(self, order: Order) -> Placed:
         """Refused or carried out as a whole."""
+        placed = self.plan(order)
+        self.carry_out(placed)
+        return placed
+
+    def plan(self, order: Order) -> Placed:
+        """What would happen; nothing has yet."""
         if order.id in self._orders:
             raise OrderExists(order.id)
         if not amount(order.price) or not amount(order.quantity) or len(order.id) != ID_BYTES:
             raise BadOrder(order.price, order.quantity)
         self.quote(order.price, order.quantity, up=True)  # What it may cost at most can be held.
         trades, removed, left = self._matched(order)
-        for trade in trades:
+        return Placed(tuple(trades), tuple(removed), msgspec.structs.replace(order, quantity=left) if left else None)
+
+    def carry_out(self, placed: Placed) -> None:
+        """Of a plan for this book, as it was planned."""
+        for trade in placed.trades:
             self._reduce(trade.maker, trade.quantity)
-        for own in removed:
+        for own in placed.removed:
             self._remove(own)
-        rest = msgspec.structs.replace(order, quantity=left) if left else None
-        if rest:
+        if rest := placed.rest:
             self._orders[rest.id] = rest
             insort(self._sides[rest.side], (rest.rank, rest.id))
-        return Placed(tuple(trades), tuple(removed), rest)
 
     def cancel(self, id_: bytes, account: bytes) -> Order:
         """Nobody learns of, or cancels, what is somebody else's."""

@@ -22,7 +22,7 @@ def domain(application: bytes) -> Domain:
     return Domain(name="Jurymast", version="1", salt=application)
 
 
-class Typed(msgspec.Struct, frozen=True, kw_only=True):
+class Typed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Fields are called like the type's members, in our spelling, and stand in their order."""
 
     TYPE: ClassVar[eip712.Struct]
