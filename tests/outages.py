@@ -127,7 +127,7 @@ def jittery(random: Random) -> Model:
 
 @dataclass
 class Watched:
-    """One chain with its providers, each of another operator, and the state of its monitor."""
+    """One chain with its providers, and the state of its monitor. Each has another operator, but for those called `acme-2`."""
 
     truth: Truth
     models: Mapping[str, Model]
@@ -135,7 +135,8 @@ class Watched:
     state: ChainState = field(init=False)
 
     def __post_init__(self) -> None:
-        providers = tuple(Provider(f"{name}-1", name, f"http://{name}.example") for name in self.models)
+        self.models = {name if "-" in name else f"{name}-1": model for name, model in self.models.items()}
+        providers = tuple(Provider(name, name.partition("-")[0], f"http://{name}.example") for name in self.models)
         self.state = deciding.begin(Chain(self.policy, providers), START_MS, NOW_MS)
 
     def tick(self, at_s: float, *, uplink_down: bool) -> list[Change]:
@@ -144,7 +145,7 @@ class Watched:
         samples = {}
         for name, model in self.models.items():
             seen = model(at_s, self.truth)
-            samples[f"{name}-1"] = Sample(at_ms, now_ms + seen.latency_ms, seen.latency_ms, seen.result)
+            samples[name] = Sample(at_ms, now_ms + seen.latency_ms, seen.latency_ms, seen.result)
         self.state, changes = deciding.step(self.state, samples, at_ms, now_ms, uplink_down=uplink_down)
         return changes
 

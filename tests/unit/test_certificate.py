@@ -22,6 +22,7 @@ from jurymast.certificate import (
     from_json,
     halt_of,
     halted,
+    longest_stall_ms,
     observation_problems,
     observe,
     policy_hash,
@@ -98,6 +99,11 @@ def test_the_policy_of_these_tests_is_in_order() -> None:
 )
 def test_a_policy_that_cannot_work_names_the_setting(changed: dict[str, Any], key: str) -> None:
     assert key in [problem.partition(":")[0] for problem in policy_problems(policy(**changed))]
+
+
+def test_where_blocks_are_far_apart_some_of_them_may_be_late() -> None:
+    assert longest_stall_ms(POLICY) == 6_000, "what a failed answer hides"
+    assert longest_stall_ms(policy(slot_ms=3_000)) == 15_000
 
 
 def test_the_shortest_window_is_twice_what_may_pass_without_an_answer() -> None:
@@ -273,6 +279,35 @@ def test_where_finality_comes_in_steps_the_last_was_no_longer_ago_than_one(
 def test_operators_that_see_different_chains_show_no_recovery() -> None:
     assert not isinstance(recovered([moving(A, HEAD + 200), moving(B, HEAD + 210)], POLICY, HEAD), str)
     assert isinstance(recovered([moving(A, HEAD + 200), moving(B, HEAD + 211)], POLICY, HEAD), str)
+
+
+def test_of_two_groups_of_operators_that_are_as_large_the_higher_one_counts() -> None:
+    summary = halted([still(A, HEAD - 20), still(B, HEAD - 10), still(C)], POLICY)
+    assert not isinstance(summary, str)
+    assert (summary.operators, summary.head_last) == ((B, C), HEAD - 10)
+
+
+def test_providers_that_show_nothing_themselves_add_nothing_to_what_their_operators_show() -> None:
+    """Of each operator one provider is in order, and another one, of which more is told, is not."""
+    flaw = {"longest_gap_ms": 9_000}
+    halt = halted([e for o in (A, B) for e in (still(o), still(o, HEAD + 5, provider=f"{o}-2", **flaw))], POLICY)
+    assert not isinstance(halt, str)
+    assert (halt.head_last, halt.finalized_last) == (HEAD, HEAD - 32)
+    pairs = [(moving(o, HEAD + 200), moving(o, HEAD + 205, provider=f"{o}-2", **flaw)) for o in (A, B)]
+    recovery = recovered([e for pair in pairs for e in pair], POLICY, HEAD)
+    assert not isinstance(recovery, str)
+    assert (recovery.head_last, recovery.finalized_last) == (HEAD + 200, HEAD + 168)
+
+
+def test_who_did_not_answer_does_not_speak_against_a_halt() -> None:
+    mute = moving(A, provider="acme-2", answers=0)
+    assert not isinstance(halted([still(A), mute, still(B)], POLICY), str)
+
+
+def test_a_chain_that_makes_nothing_has_not_recovered_however_slow_it_may_be() -> None:
+    slowest = policy(speed_percent=1)
+    stuck = [still(o, HEAD + 200, longest_stall_ms=0, clock_ms=NOW_MS, finalized_age_ms=0) for o in (A, B)]
+    assert "0 new blocks, normal are 60" in str(recovered(stuck, slowest, HEAD))
 
 
 def test_a_recovery_has_finalized_every_block_seen_at_the_halt() -> None:
@@ -552,6 +587,16 @@ def test_windows_that_end_too_far_apart() -> None:
 def test_observers_that_see_different_chains() -> None:
     made("halt", [halt_seen(0), halt_seen(1, head=HEAD + 10)])
     assert "they do not see the same chain" in refused("halt", [halt_seen(0), halt_seen(1, head=HEAD + 11)])
+
+
+def test_a_chain_that_halted_does_not_move_between_two_windows() -> None:
+    later = halt_seen(1, head=HEAD + 11, to_ms=NOW_MS - 2_000)
+    assert "they do not see the same chain" in refused("halt", [halt_seen(0), later])
+
+
+def test_a_longer_window_is_one_too() -> None:
+    longer = signed_anew(halt_seen(0), KEYS[0], from_ms=NOW_MS - WINDOW_MS - 1)
+    assert observation_problems(longer, POLICY) == []
 
 
 def test_a_chain_that_recovers_moves_between_two_windows() -> None:

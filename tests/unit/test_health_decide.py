@@ -326,6 +326,106 @@ def test_two_providers_of_one_operator_count_once() -> None:
     assert certify.refusal(state.chain, KEYS[0]).startswith("cannot certify: 1 independent operators")
 
 
+def high(at_s: float, truth: Truth) -> Seen:
+    """More of everything, and all the time."""
+    seen = answer(truth, head=at_s)
+    return Seen(seen._replace(finalized=seen.head))
+
+
+def wrong_clock(ahead_s: int) -> Model:
+    def model(_: float, truth: Truth) -> Seen:
+        seen = answer(truth)
+        return Seen(seen._replace(clock_ms=seen.clock_ms + ahead_s * 1_000))
+
+    return model
+
+
+def unfinal(_: float, truth: Truth) -> Seen:
+    seen = answer(truth)
+    return Seen(seen._replace(finalized=seen.finalized - 300))
+
+
+LATE, AHEAD = wrong_clock(-1_800), wrong_clock(1_800)
+ONE_OPERATOR: list[tuple[dict[str, Model], str, str]] = [
+    ({"acme-1": honest, "acme-2": honest, "bolt": down(TIMEOUT, (60, 1e9)), "core": down(TIMEOUT, (60, 1e9))},
+     "unreachable", "1 of 2 operators needed answer"),
+    ({"acme-1": honest, "acme-2": honest, "bolt": slow(900), "core": slow(900)},
+     "degraded", "1 of 2 operators needed are well"),
+    ({"acme-1": lying_high, "acme-2": lying_high, "bolt": honest, "core": honest}, "healthy", ""),
+    ({"acme-1": unfinal, "acme-2": honest, "bolt": honest, "core": unfinal}, "healthy", ""),
+    ({"acme-1": honest, "acme-2": honest, "bolt": unfinal, "core": unfinal}, "degraded", "finality stalls: finalized is 3"),
+    ({"acme-1": LATE, "acme-2": honest, "bolt": honest, "core": LATE}, "healthy", ""),
+    ({"acme-1": honest, "acme-2": honest, "bolt": LATE, "core": LATE}, "degraded", "the chain's clock is 1800 s behind ours"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("models", "verdict", "reason"), ONE_OPERATOR)
+def test_two_providers_of_one_operator_are_one_voice_the_better_one(models: dict[str, Model], verdict: str, reason: str) -> None:
+    watched = Watched(Truth(head=5_000, finalized=4_968), models, policy(finality_blocks=200))
+    assert verdicts(watched, for_s=200)[-1][1] == verdict
+    assert reason in watched.state.reason
+
+
+def test_what_two_providers_of_one_operator_say_is_not_what_a_quorum_says() -> None:
+    models = {"acme-1": high, "acme-2": high, "bolt": honest, "core": honest}
+    watched = Watched(Truth(slowness=2.5), models)
+    assert verdicts(watched, for_s=200)[-1][1] == "degraded"
+    assert watched.state.reason == "24 new blocks in 30 s, normal are 60"
+    assert (watched.state.head, watched.state.finalized) == (int(watched.truth.head), int(watched.truth.finalized))
+    assert [p.healthy for p in watched.state.providers] == [False, False, True, True]
+
+
+def test_two_providers_of_one_operator_make_no_halt() -> None:
+    def stuck(at_s: float, _: Truth) -> Seen:
+        return Seen(Answer(HEAD + 10, HEAD + 10, HEAD, NOW_MS + round(at_s * 1_000)))
+
+    assert verdicts(Watched(Truth(), {"acme-1": stuck, "acme-2": stuck, "bolt": honest, "core": honest}), for_s=90)[-1][1] == (
+        "healthy"
+    )
+
+
+def test_a_clock_that_is_ahead_is_as_wrong_as_one_that_is_behind() -> None:
+    watched = Watched(Truth(), dict.fromkeys(THREE, wrong_clock(90)))
+    assert verdicts(watched, for_s=60)[-1][1] == "degraded"
+    assert watched.state.reason in ("the chain's clock is 90 s ahead of ours", "the chain's clock is 89 s ahead of ours")
+
+
+def test_one_clock_ahead_and_one_behind_do_not_make_a_right_one() -> None:
+    assert verdicts(Watched(Truth(), {"acme": LATE, "bolt": honest, "core": AHEAD}), for_s=60)[-1][1] == "degraded"
+    assert verdicts(Watched(Truth(), {"acme": honest, "bolt": honest, "core": AHEAD}), for_s=60)[-1][1] == "healthy"
+
+
+def test_who_fell_silent_says_nothing_about_what_came_after() -> None:
+    models: dict[str, Model] = {"acme": honest, "bolt": lambda at_s, truth: (unfinal if at_s > 60 else honest)(at_s, truth)}
+    watched = Watched(
+        Truth(head=5_000, finalized=4_968), {**models, "core": down(TIMEOUT, (60, 1e9))}, policy(finality_blocks=200)
+    )
+    assert verdicts(watched, for_s=90)[-1][1] == "degraded"
+
+
+def test_silence_from_the_beginning_is_unreachable_once_there_was_time_to_answer() -> None:
+    watched = Watched(Truth(), dict.fromkeys(THREE, down(TIMEOUT, (0, 1e9))))
+    assert verdicts(watched, for_s=60) == [(0, "unknown"), (6, "unreachable")]
+
+
+def test_well_again_is_healthy_after_a_whole_window_without_a_flaw() -> None:
+    models = dict.fromkeys(THREE, lambda at_s, truth: (LATE if 60 <= at_s < 100 else honest)(at_s, truth))
+    found = verdicts(Watched(Truth(), models), for_s=200)
+    assert found[1:] == [(2, "healthy"), (62, "degraded"), (100 + WINDOW_S, "healthy")]
+
+
+def test_the_highest_block_seen_at_a_halt_is_remembered_as_long_as_it_lasts() -> None:
+    def ahead_at_first(at_s: float, truth: Truth) -> Seen:
+        seen = answer(truth)
+        return Seen(seen._replace(tip=seen.head + (7 if at_s < 110 else 0)))
+
+    watched = Watched(Truth(halts=((60, 1e9),)), {**THREE, "core": ahead_at_first})
+    for _ in replay(watched, for_s=400):
+        pass
+    assert max(e.tip_highest for e in watched.state.evidence) == int(watched.truth.head)
+    assert watched.state.halt_head == int(watched.truth.head) + 7
+
+
 def test_a_process_that_was_frozen_does_not_call_the_time_it_missed_a_halt() -> None:
     watched = Watched(Truth(), THREE)
     for at_s in range(0, 60, 2):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from jurymast.certificate import Standing, advance, assemble, certificate_id, halt_of, succession_problems
+from jurymast.certificate import Standing, advance, assemble, certificate_id, ending_problem, halt_of, succession_problems
 from jurymast.health_monitor.decide.certify import named
 from jurymast.messages.health import Certificate, Observation
 from tests.watching import ADDRESSES, HEAD, KEYS, NOW_MS, POLICY, halt_seen, policy, recovery_seen, signed_anew
@@ -93,6 +93,22 @@ def test_a_recovery_ends_the_halt_that_counts() -> None:
     another = halt_of(replace(H1, observations=tuple(halt_seen(n) for n in (1, 2))))
     other = made("recovery", [recovery_seen(n, to_ms=R_MS, halt=another) for n in (0, 1)], R_MS)
     assert succession_problems(other, H1, POLICY, R_MS) == ["the recovery ends another halt"]
+
+
+def test_every_part_of_a_recovery_ends_the_halt() -> None:
+    of_another = recovery_seen(1, to_ms=R_MS, halt=halt_of(H2)._replace(highest_head=HEAD))
+    less = replace(R1.observations[1], finalized_last=HEAD)
+    for part, why in ((of_another, "the recovery ends another halt"), (less, f"the recovery has not finalized block {HEAD}")):
+        assert ending_problem(R1, H1) == ""
+        for observations in ((R1.observations[0], part), (part, R1.observations[0])):
+            assert ending_problem(replace(R1, observations=observations), H1) == why
+
+
+@pytest.mark.parametrize(("ends_ms", "follows"), [((0, 0), False), ((-2_000, 0), False), ((-2_000, 1), True), ((1, 1), True)])
+def test_windows_end_later_than_those_of_the_certificate_before(ends_ms: tuple[int, int], follows: bool) -> None:
+    next_ = [halt_seen(n, to_ms=R_MS + ms, head=HEAD + 300) for n, ms in enumerate(ends_ms)]
+    problems = succession_problems(made("halt", next_, R_MS), R1, POLICY, R_MS)
+    assert problems == ([] if follows else ["its windows end no later than those of the certificate before"])
 
 
 def test_what_observers_say_of_the_halts_height_is_not_believed() -> None:

@@ -182,7 +182,7 @@ def _slow(state: ChainState) -> str | None:
     for e in covered:
         made_by[e.operator] = max(made_by.get(e.operator, 0), e.head_highest - e.head_first)
     made, normal = _reached(made_by.values(), policy.quorum), policy.window_ms // policy.slot_ms
-    if made is None or state.at_ms - state.started_ms < policy.window_ms or made * 100 >= normal * policy.speed_percent:
+    if made is None or made * 100 >= normal * policy.speed_percent:
         return None
     return f"{made} new blocks in {policy.window_ms / 1000:g} s, normal are {normal}"
 
