@@ -27,7 +27,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Annotated, Any, NamedTuple
-from urllib.parse import unquote
 
 import msgspec
 
@@ -40,7 +39,7 @@ Blocks = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _URL = re.compile(
-    r"https?://(?:[^/?#@\s]*@)?(?P<host>[^/?#@:\s]+|\[[0-9a-f:.]+\])(?::(?P<port>\d{1,5}))?(?:[/?#]\S*)?", re.IGNORECASE
+    r"https?://(?:[^/?#@\s]*@)?(?P<host>[^/?#@:\s%]+|\[[0-9a-f:.]+\])(?::(?P<port>\d{1,5}))?(?:[/?#]\S*)?", re.IGNORECASE
 )
 DEFAULT_PORTS = (443, 80)
 """Of https and http: one server has both."""
@@ -207,7 +206,7 @@ def _same_address(where: str, providers: list[Provider]) -> Iterator[Place]:
 
 def _host(text: str) -> str:
     """The same for all the ways to write it."""
-    name = unquote(text).lower().strip("[]").rstrip(".")
+    name = text.lower().strip("[]").rstrip(".")
     try:
         address = ip_address(name)
     except ValueError:
