@@ -193,6 +193,8 @@ def test_what_a_minority_could_move_is_no_verdict(quorum: int, operators: int) -
     assert verdicts(watched, for_s=60) == [(0, "unknown")]
     assert f"{quorum} of {operators} independent operators are no majority" in watched.state.reason
     assert "no majority" in certify.refusal(watched.state.chain, KEYS[0])
+    assert all(p.healthy for p in watched.state.providers), "nor are providers measured by it"
+    assert watched.state.head is None
 
 
 def test_one_that_lags_is_marked() -> None:

@@ -73,7 +73,7 @@ def step(
     for p in state.providers:  # Of several providers of one operator the highest counts.
         if (head := _head(samples.get(p.name))) is not None:
             fresh[p.operator] = max(fresh.get(p.operator, 0), head)
-    quorum_head = _reached(fresh.values(), policy.quorum)
+    quorum_head = None if state.chain.refusal else _reached(fresh.values(), policy.quorum)
     after = tuple(
         providers.step(p, samples[p.name], quorum_head, policy, keep_from_ms) if p.name in samples else p for p in state.providers
     )
