@@ -91,11 +91,15 @@ class OrderBook:
             self._orders[rest.id] = rest
             insort(self._sides[rest.side], (rest.rank, rest.id))
 
-    def cancel(self, id_: bytes, account: bytes) -> Order:
+    def find(self, id_: bytes, account: bytes) -> Order:
         """Nobody learns of, or cancels, what is somebody else's."""
         order = self._orders.get(id_)
         if order is None or order.account != account:
             raise NoSuchOrder(id_)
+        return order
+
+    def cancel(self, id_: bytes, account: bytes) -> Order:
+        order = self.find(id_, account)
         self._remove(order)
         return order
 

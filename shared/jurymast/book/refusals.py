@@ -331,3 +331,107 @@ class NotResolved(Refusal):
 @dataclass(eq=False)
 class NothingMoved(Refusal):
     asset: int
+
+
+# -- the ledger --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class Conflict(Refusal):
+    """The same identity with another body."""
+
+    owner: bytes
+    nonce: int
+
+
+@dataclass(eq=False)
+class NotOpen(Refusal):
+    """No action that waits for a batch has this identity, or it is another than the batch says."""
+
+    owner: bytes
+    nonce: int
+
+
+@dataclass(eq=False)
+class NotYetExpired(Refusal):
+    deadline: int
+    now: int
+
+
+@dataclass(eq=False)
+class WrongPhase(Refusal):
+    """Epochs are opened, frozen and cut in this order; batches are planned while one is open."""
+
+    epoch: int
+    current: int
+    phase: str
+
+
+@dataclass(eq=False)
+class NoSuchBatch(Refusal):
+    """None with a fate that this could follow."""
+
+    chain: int
+    epoch: int
+    batch: int
+
+
+@dataclass(eq=False)
+class OutOfOrder(Refusal):
+    """Batches in doubt are resolved in their order: this one comes first."""
+
+    chain: int
+    epoch: int
+    batch: int
+
+
+@dataclass(eq=False)
+class NoFate(Refusal):
+    """A batch of the epoch that is cut is neither final, nor released, nor in doubt."""
+
+    chain: int
+    epoch: int
+    batch: int
+
+
+@dataclass(eq=False)
+class CutTooLow(Refusal):
+    """Something above this height has been counted."""
+
+    chain: int
+    height: int
+    counted: int
+
+
+@dataclass(eq=False)
+class MatchMoves(Refusal):
+    """One batch at a time moves a match, and none in the epoch in which it was in doubt."""
+
+    match: bytes
+
+
+@dataclass(eq=False)
+class NotDead(Refusal):
+    """A nonce that may still be used by what its owner signed."""
+
+    account: bytes
+    nonce: int
+
+
+@dataclass(eq=False)
+class BadMarket(Refusal):
+    """A market has two assets, a unit, at most a whole as margin, and a number that no other has."""
+
+    market: int
+
+
+@dataclass(eq=False)
+class NoSuchMarket(Refusal):
+    market: int
+
+
+@dataclass(eq=False)
+class NoSuchTransfer(Refusal):
+    """None that is under way."""
+
+    transfer: bytes

@@ -1,0 +1,302 @@
+"""How intents and batches live in the ledger: what a batch holds while it is planned, and how that posts or voids."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TypeAlias
+
+from jurymast.book.amounts import amount
+from jurymast.book.events import (
+    BatchDoubted,
+    BatchExecuted,
+    BatchPlanned,
+    BatchReleased,
+    BatchResolved,
+    IntentAccepted,
+    IntentCancelled,
+    IntentExpired,
+    IntentRejected,
+)
+from jurymast.book.execute import fill_of
+from jurymast.book.leaves import NO_NONCE, HoldLeaf
+from jurymast.book.matches import agreed, ended, joined
+from jurymast.book.refusals import (
+    AlreadyDone,
+    AlreadyEntered,
+    BatchUsed,
+    Conflict,
+    Expired,
+    MatchMoves,
+    NoSuchBatch,
+    NoSuchMatch,
+    NotDead,
+    NotOpen,
+    NotYetExpired,
+    OutOfOrder,
+    UnlikeTerms,
+    WrongChain,
+    WrongPhase,
+)
+from jurymast.book.settle import settle
+from jurymast.book.signed import Intent, Join, Verdict, Withdrawal, hash_of_amounts, hash_of_nonces
+from jurymast.book.state import BatchKey, Fate, Identity, Ledger, Life, Match, Outstanding, Phase, Status
+
+Signed: TypeAlias = Intent | Withdrawal | Join | Verdict
+
+
+def identity(signed: Signed) -> Identity:
+    return (signed.match, signed.step) if isinstance(signed, Verdict) else (signed.account, signed.nonce)
+
+
+# -- intents -----------------------------------------------------------------------------------------------------------
+
+
+def accept(ledger: Ledger, event: IntentAccepted) -> None:
+    signed, terms = event.action.signed, event.action.terms
+    signed.content()  # Every value fits its type.
+    owner, nonce = identity(signed)
+    if known := ledger.lives.get((owner, nonce)):
+        raise AlreadyDone("intent") if known.action.signed == signed else Conflict(owner, nonce)
+    if isinstance(signed, Join | Verdict):
+        agreed(terms, signed.match)
+    if isinstance(signed, Join) and terms and (signed.asset, signed.stake) != (terms.asset, terms.stake):
+        raise UnlikeTerms(signed.match)
+    if not isinstance(signed, Verdict):
+        ledger.know(owner).nonces.use(nonce)
+        if event.now > signed.deadline:
+            raise Expired(signed.deadline)
+    ledger.put(ledger.lives, (owner, nonce), Life(event.action, Status.OPEN))
+
+
+def cancel(ledger: Ledger, event: IntentCancelled) -> None:
+    _end(ledger, (event.owner, event.nonce), Status.CANCELLED)
+
+
+def expire(ledger: Ledger, event: IntentExpired) -> None:
+    signed = _open(ledger, (event.owner, event.nonce)).action.signed
+    if isinstance(signed, Verdict):
+        raise NotOpen(event.owner, event.nonce)
+    if event.now <= signed.deadline:
+        raise NotYetExpired(signed.deadline, event.now)
+    _end(ledger, (event.owner, event.nonce), Status.EXPIRED)
+
+
+def reject(ledger: Ledger, event: IntentRejected) -> None:
+    _end(ledger, (event.owner, event.nonce), Status.REJECTED, event.reason)
+
+
+def _open(ledger: Ledger, key: Identity) -> Life:
+    life = ledger.life(key)
+    if life is None or life.status is not Status.OPEN:
+        raise NotOpen(*key)
+    return life
+
+
+def _end(ledger: Ledger, key: Identity, status: Status, reason: str = "") -> None:
+    """For ever: its nonce is used up with it."""
+    life = _open(ledger, key)
+    ledger.put(ledger.lives, key, Life(life.action, status, reason))
+    if not isinstance(life.action.signed, Verdict):
+        ledger.use(*key)
+
+
+# -- planning ----------------------------------------------------------------------------------------------------------
+
+
+def plan(ledger: Ledger, event: BatchPlanned) -> None:
+    _check_place(ledger, event)
+    for action in event.actions:
+        key = identity(action.signed)
+        life = _open(ledger, key)
+        if life.action.signed != action.signed:
+            raise NotOpen(*key)
+        ledger.put(ledger.lives, key, life._replace(status=Status.PLANNED))
+    effects = _Effects(ledger, event)
+    for hold in effects.holds:
+        ledger.change(hold.account, hold.out_asset, available=-hold.out_amount, held=hold.out_amount)
+        ledger.change(hold.account, hold.in_asset, coming=hold.in_amount)
+    for hold in effects.holds:
+        left = ledger.balance(hold.account, hold.out_asset)
+        ledger.require(hold.account, hold.out_asset, left.available + left.coming, hold.out_amount)
+    for withdrawal in _withdrawals(event):
+        ledger.move_tokens(withdrawal.chain, withdrawal.asset, -withdrawal.amount)
+    for match in effects.matches:
+        ledger.put(ledger.moving, match, event.key)
+    ledger.put(ledger.outstanding, event.key, Outstanding(event, len(ledger.fates), effects.holds, effects.matches))
+    ledger.put(ledger.fates, event.key, Fate.PLANNED)
+
+
+def _check_place(ledger: Ledger, event: BatchPlanned) -> None:
+    if ledger.phase is not Phase.OPEN or event.epoch != ledger.epoch:
+        raise WrongPhase(event.epoch, ledger.epoch, ledger.phase.value)
+    if event.chain != ledger.chain:
+        raise WrongChain(event.chain)
+    if event.key in ledger.fates:
+        raise BatchUsed(event.batch)
+    amount(event.batch)
+    amount(event.expiry)
+    hash_of_amounts(event.prices)  # Guards can sign what fits.
+    hash_of_nonces(event.dead)
+    for id_ in event.newcomers:
+        if ledger.know(id_).since != ledger.cuts:
+            raise AlreadyEntered(id_)
+    for id_, nonce in event.dead:
+        if not ledger.account(id_).nonces.used(nonce):
+            raise NotDead(id_, nonce)
+
+
+def _withdrawals(planned: BatchPlanned) -> list[Withdrawal]:
+    return [action.signed for action in planned.actions if isinstance(action.signed, Withdrawal)]
+
+
+class _Effects:
+    """What a batch does to whom if it executes: a hold for each action, and one for each share that belongs to none."""
+
+    def __init__(self, ledger: Ledger, event: BatchPlanned) -> None:
+        self._ledger, self._event = ledger, event
+        self._holds: list[HoldLeaf] = []
+        self._shares: defaultdict[tuple[bytes, int], list[int]] = defaultdict(lambda: [0, 0])
+        self.matches: dict[bytes, Match] = {}
+        intents = [action.signed for action in event.actions if isinstance(action.signed, Intent)]
+        settlement = settle([fill_of(intent) for intent in intents], event.prices, ledger.fee_bps)
+        for intent, bought in zip(intents, settlement.bought, strict=True):
+            self._hold(intent.account, intent.nonce, out=(intent.sell_asset, intent.sell_amount), into=(intent.buy_asset, bought))
+        for asset, fee in settlement.fees.items():
+            self._share(ledger.treasury, asset, into=fee)
+        for action in event.actions:
+            match action.signed:
+                case Withdrawal() as withdrawal:
+                    self._withdraw(withdrawal)
+                case Join() as join:
+                    self._join(join)
+                case Verdict() as verdict:
+                    self._end(verdict)
+        for (account, asset), (out, into) in self._shares.items():
+            self._hold(account, NO_NONCE, (asset, amount(out)), (asset, amount(into)))
+        self.holds = tuple(self._holds)
+
+    def _withdraw(self, withdrawal: Withdrawal) -> None:
+        if withdrawal.chain != self._event.chain:
+            raise WrongChain(withdrawal.chain)
+        asset = withdrawal.asset
+        self._hold(withdrawal.account, withdrawal.nonce, (asset, withdrawal.amount), (asset, 0))
+
+    def _join(self, join: Join) -> None:
+        terms = agreed(self._ledger.lives[identity(join)].action.terms, join.match)
+        running = self._match(join.match) or Match(terms, 0, ())
+        players = joined(join.match, running.step, running.players, join.account, terms)
+        self.matches[join.match] = running._replace(players=players)
+        self._hold(join.account, join.nonce, (terms.asset, terms.stake), (terms.asset, 0))
+        self._share(join.match, terms.asset, into=terms.stake)
+
+    def _end(self, verdict: Verdict) -> None:
+        if (running := self._match(verdict.match)) is None:
+            raise NoSuchMatch(verdict.match, 0)
+        terms = running.terms
+        for account, prize in ended(running.step, running.players, verdict, terms, self._ledger.treasury):
+            self._share(account, terms.asset, into=prize)
+        self._share(verdict.match, terms.asset, out=terms.stake * len(running.players))
+        self.matches[verdict.match] = running._replace(step=verdict.step)
+
+    def _match(self, id_: bytes) -> Match | None:
+        """As the batch has moved it so far."""
+        ledger = self._ledger
+        if id_ in ledger.moving or ledger.doubted.get(id_) == ledger.epoch:
+            raise MatchMoves(id_)
+        return self.matches.get(id_) or ledger.matches.get(id_)
+
+    def _share(self, account: bytes, asset: int, out: int = 0, into: int = 0) -> None:
+        if out or into:
+            share = self._shares[account, asset]
+            share[0] += out
+            share[1] += into
+
+    def _hold(self, account: bytes, nonce: int, out: tuple[int, int], into: tuple[int, int]) -> None:
+        event = self._event
+        self._holds.append(
+            HoldLeaf(
+                origin=event.chain, epoch=event.epoch, batch=event.batch, account=account, nonce=nonce,
+                out_asset=out[0], out_amount=out[1], in_asset=into[0], in_amount=into[1],
+            )
+        )  # fmt: skip
+
+
+# -- fates -------------------------------------------------------------------------------------------------------------
+
+
+def execute(ledger: Ledger, event: BatchExecuted) -> None:
+    _post(ledger, _of_this_epoch(ledger, event.key))
+    ledger.set(height=max(ledger.height, amount(event.height)))
+
+
+def release(ledger: Ledger, event: BatchReleased) -> None:
+    _void(ledger, _of_this_epoch(ledger, event.key))
+
+
+def doubt(ledger: Ledger, event: BatchDoubted) -> None:
+    """Only of an epoch that has ended. Its holds stay as they are."""
+    if ledger.phase is not Phase.FROZEN:
+        raise WrongPhase(event.epoch, ledger.epoch, ledger.phase.value)
+    if ledger.fates.get(event.key) is not Fate.PLANNED:
+        raise NoSuchBatch(*event.key)
+    ledger.put(ledger.fates, event.key, Fate.IN_DOUBT)
+
+
+def resolve(ledger: Ledger, event: BatchResolved) -> None:
+    """On the active chain, about another: as the contract there takes it."""
+    if ledger.phase is not Phase.OPEN or event.epoch >= ledger.epoch:
+        raise WrongPhase(event.epoch, ledger.epoch, ledger.phase.value)
+    if event.chain == ledger.chain:
+        raise WrongChain(event.chain)
+    if (batch := ledger.outstanding.get(event.key)) is None:
+        raise NoSuchBatch(*event.key)
+    same = [each for each in ledger.outstanding.values() if each.planned.chain == event.chain]
+    first = min(same, key=lambda each: each.place)
+    if first is not batch:
+        raise OutOfOrder(*first.planned.key)
+    (_post if event.executed else _void)(ledger, batch)
+    for match in batch.matches:
+        ledger.put(ledger.doubted, match, ledger.epoch)
+
+
+def _of_this_epoch(ledger: Ledger, key: BatchKey) -> Outstanding:
+    """Neither final nor part of a state on which another epoch was opened."""
+    batch = ledger.outstanding.get(key)
+    if batch is None or key[1] != ledger.opened or ledger.phase is Phase.CUT:
+        raise NoSuchBatch(*key)
+    return batch
+
+
+def _post(ledger: Ledger, batch: Outstanding) -> None:
+    for hold in batch.holds:
+        ledger.change(hold.account, hold.out_asset, held=-hold.out_amount)
+        ledger.change(hold.account, hold.in_asset, available=hold.in_amount, coming=-hold.in_amount)
+        if hold.nonce != NO_NONCE:
+            ledger.use(hold.account, hold.nonce)
+    for hold in batch.holds:
+        left = ledger.balance(hold.account, hold.out_asset)
+        ledger.require(hold.account, hold.out_asset, left.available + left.held, hold.out_amount)
+    for withdrawal in _withdrawals(batch.planned):
+        ledger.owe(withdrawal.asset, -withdrawal.amount)
+    for id_, match in batch.matches.items():
+        ledger.put(ledger.matches, id_, match)
+    _close(ledger, batch, Fate.EXECUTED, Status.EXECUTED)
+
+
+def _void(ledger: Ledger, batch: Outstanding) -> None:
+    for hold in batch.holds:
+        ledger.change(hold.account, hold.out_asset, available=hold.out_amount, held=-hold.out_amount)
+        ledger.change(hold.account, hold.in_asset, coming=-hold.in_amount)
+    for withdrawal in _withdrawals(batch.planned):
+        ledger.move_tokens(withdrawal.chain, withdrawal.asset, withdrawal.amount)
+    _close(ledger, batch, Fate.RELEASED, Status.OPEN)
+
+
+def _close(ledger: Ledger, batch: Outstanding, fate: Fate, status: Status) -> None:
+    for action in batch.planned.actions:
+        key = identity(action.signed)
+        ledger.put(ledger.lives, key, ledger.lives[key]._replace(status=status))
+    for match in batch.matches:
+        ledger.drop(ledger.moving, match)
+    ledger.put(ledger.fates, batch.planned.key, fate)
+    ledger.drop(ledger.outstanding, batch.planned.key)
