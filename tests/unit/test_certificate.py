@@ -167,9 +167,11 @@ def test_anything_less_is_no_halt(evidence: list[Evidence]) -> None:
 
 
 def test_answers_that_go_back_and_forth_between_nodes_are_no_new_blocks() -> None:
-    summary = halted([still(A, head_last=HEAD - 10), still(B, head_last=HEAD - 1)], POLICY)
+    summary = halted([still(A, head_last=HEAD - 10), still(B, HEAD + 5, head_last=HEAD + 4)], POLICY)
     assert not isinstance(summary, str)
     assert summary.head_last == HEAD
+    behind = {"head_first": HEAD + 170, "head_last": HEAD + 190}
+    assert not isinstance(recovered([moving(o, HEAD + 200, **behind) for o in (A, B)], POLICY, HEAD), str)
 
 
 def test_one_who_invents_blocks_neither_blocks_a_halt_nor_shows_in_it() -> None:

@@ -520,6 +520,8 @@ def test_what_came_before_a_fall_is_forgotten_once_it_is_more_than_one_answer() 
     fallen = probed(*[GOOD] * 8, *[low] * 4)
     assert (len(fallen.history), fallen.fell_ms) == (4, 22_000)
     assert provider.evidence(fallen, 2_000, 22_000).longest_gap_ms == 20_000, "it is not covered"
+    unsettled = probed(*[GOOD] * 8, *[GOOD._replace(finalized=HEAD - 43)] * 4)
+    assert (len(unsettled.history), unsettled.fell_ms) == (4, 22_000), "what was final is not any more"
     lost = probed(*[GOOD] * 8, *[TIMEOUT] * 3, low)
     assert (len(lost.history), lost.fell_ms) == (12, None)
 
