@@ -170,7 +170,7 @@ def test_answers_that_go_back_and_forth_between_nodes_are_no_new_blocks() -> Non
     summary = halted([still(A, head_last=HEAD - 10), still(B, HEAD + 5, head_last=HEAD + 4)], POLICY)
     assert not isinstance(summary, str)
     assert summary.head_last == HEAD
-    behind = {"head_first": HEAD + 170, "head_last": HEAD + 190}
+    behind = {"head_first": HEAD + 170, "head_last": HEAD + 190, "finalized_first": HEAD + 138}
     assert not isinstance(recovered([moving(o, HEAD + 200, **behind) for o in (A, B)], POLICY, HEAD), str)
 
 
