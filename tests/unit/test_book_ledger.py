@@ -43,6 +43,7 @@ from jurymast.book.refusals import (
     AmountTooLarge,
     BadFee,
     BadMarket,
+    BadRanking,
     BatchUsed,
     Conflict,
     CutTooLow,
@@ -389,6 +390,17 @@ def test_a_match_from_stakes_to_prizes(world: World) -> None:
     assert world.ledger.balance(MATCH, EUR) == Balance()
     world.check_same()
     assert isinstance(world.plan(ORACLE.verdict(TERMS, ANN, step=2)), NoSuchMatch)
+
+
+def test_an_oracle_may_correct_itself_until_its_verdict_is_planned(world: World) -> None:
+    world.run(ANN.join(0, TERMS), EVE.join(0, TERMS))
+    assert isinstance(world.plan(ORACLE.verdict(TERMS, BEN)), BadRanking)
+    assert world.plan(ORACLE.verdict(TERMS, ANN)) is Applied.NOW
+    place = last_batch(world)
+    refused(world, IntentAccepted(action=ORACLE.verdict(TERMS, EVE), now=NOW), Conflict, owner=MATCH, nonce=1)
+    world.must(BatchReleased(**place))
+    assert world.run(ORACLE.verdict(TERMS, EVE)) is None
+    refused(world, IntentAccepted(action=ORACLE.verdict(TERMS, ANN), now=NOW + 1), Conflict)
 
 
 def test_one_batch_may_start_and_end_a_match(world: World) -> None:

@@ -56,7 +56,11 @@ def accept(ledger: Ledger, event: IntentAccepted) -> None:
     signed.content()  # Every value fits its type.
     owner, nonce = identity(signed)
     if known := ledger.lives.get((owner, nonce)):
-        raise AlreadyDone("intent") if known.action.signed == signed else Conflict(owner, nonce)
+        if known.action.signed == signed:
+            raise AlreadyDone("intent")
+        # An oracle may correct itself while nothing is planned: of a match there is no other step, and it must not hang.
+        if not isinstance(signed, Verdict) or known.status in (Status.PLANNED, Status.EXECUTED):
+            raise Conflict(owner, nonce)
     if isinstance(signed, Join | Verdict):
         agreed(terms, signed.match)
     if isinstance(signed, Join) and terms and (signed.asset, signed.stake) != (terms.asset, terms.stake):
