@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from jurymast.book.cut import leaves, totals, tree
+from jurymast.book.cut import imbalance, leaves, totals, tree
 from jurymast.book.events import (
     BatchDoubted,
     BatchExecuted,
@@ -75,7 +75,7 @@ from jurymast.book.refusals import (
     WrongPhase,
 )
 from jurymast.book.signed import ARBITRUM, SOLANA
-from jurymast.book.state import Balance, Status
+from jurymast.book.state import Balance, Fate, Status
 from tests.unit.grids import ANN, BEN, EUR, EVE, NOW, ORACLE, SOON, TERMS, TREASURY, USD, Person
 from tests.unit.ledgers import World, fold
 
@@ -124,6 +124,7 @@ def status(world: World, action: Action) -> Status | None:
 
 def test_the_same_event_counts_once_wherever_it_comes_again(world: World) -> None:
     event = world.log[-1]
+    assert world.ledger.seen[event.id] == len(world.log)
     before = deepcopy(world.ledger)
     assert apply(world.ledger, event) is Applied.BEFORE
     assert apply(world.ledger, msgspec.structs.replace(event)) is Applied.BEFORE
@@ -287,6 +288,10 @@ def test_a_batch_holds_what_it_may_take_until_its_fate_is_known(world: World) ->
     before.must(BatchExecuted(**place, height=50))
     assert (has(before, ANN, EUR), has(before, ANN, USD)) == (Balance(available=900), Balance(available=100))
     assert before.ledger.account(ANN.id).nonces.used(0)
+    assert [ended.ledger.fates[place["chain"], place["epoch"], place["batch"]] for ended in (world, before)] == [
+        Fate.RELEASED,
+        Fate.EXECUTED,
+    ]
     for ended in (world, before):
         for fate in (BatchReleased(**place), BatchExecuted(**place, height=51)):
             if apply(ended.ledger, fate) is not Applied.BEFORE:
@@ -368,6 +373,25 @@ def test_a_batch_may_draw_on_what_an_earlier_one_brings_and_only_then_executes(w
     world.must(BatchExecuted(**first, height=9))
     world.must(BatchExecuted(**last_batch(world), height=9))
     assert has(world, ANN, USD) == Balance()
+
+
+def test_a_batch_posts_whatever_others_hold(world: World) -> None:
+    world.plan(*trade(0, 600))
+    first = last_batch(world)
+    world.plan(*trade(1, 400))
+    world.must(BatchExecuted(**first, height=9))
+    assert has(world, ANN, EUR) == Balance(held=400)
+
+
+def test_no_cut_is_below_what_was_counted(world: World) -> None:
+    world.plan(*trade(0))
+    world.must(BatchExecuted(**last_batch(world), height=60))
+    world.must(deposited(height=50))
+    world.plan(*trade(1))
+    world.must(BatchExecuted(**last_batch(world), height=40))
+    world.must(EpochFrozen(epoch=1))
+    refused(world, EpochCut(epoch=1, heights={SOLANA: 59}), CutTooLow, height=59, counted=60)
+    world.must(EpochCut(epoch=1, heights={SOLANA: 60}))
 
 
 def test_whom_the_cut_knows_is_no_newcomer(world: World) -> None:
@@ -487,6 +511,7 @@ def test_an_own_order_in_the_way_goes_and_frees_what_it_reserved(world: World) -
         (msgspec.structs.replace(MARKET, market=6, unit=0), BadMarket),
         (msgspec.structs.replace(MARKET, market=6, margin_bps=10_001), BadMarket),
         (msgspec.structs.replace(MARKET, market=-1), BadMarket),
+        (msgspec.structs.replace(MARKET, market=1 << 32), BadMarket),
         (order(1, ANN, "sell", 1, 1, market=6), NoSuchMarket),
         (order(1, ANN, "sell", 1, 1_001), InsufficientBalance),
         (OrderCancelled(market=5, order=bytes(32), account=ANN.id), NoSuchOrder),
@@ -495,6 +520,29 @@ def test_an_own_order_in_the_way_goes_and_frees_what_it_reserved(world: World) -
 def test_what_no_market_takes(world: World, event: Event, error: type[Refusal]) -> None:
     world.must(MARKET)
     refused(world, event, error)
+
+
+def test_the_first_numbers_are_numbers_and_a_market_may_ask_no_margin(world: World) -> None:
+    world.must(deposited(asset=0, amount=9))
+    world.must(msgspec.structs.replace(MARKET, market=0, base=0, margin_bps=0))
+    world.must(order(1, ANN, "sell", 10, 9, market=0))
+    world.must(order(2, BEN, "buy", 10, 9, market=0))
+    assert (world.ledger.balance(BEN.id, 0), has(world, BEN, USD)) == (Balance(9), Balance(991))
+
+
+def test_what_is_below_zero_in_one_asset_hinders_no_order_that_takes_another(world: World) -> None:
+    world.must(MARKET)
+    in_doubt(world)
+    assert has(world, ANN, USD).available == -100
+    world.must(order(1, ANN, "sell", 10, 9))
+    refused(world, order(2, ANN, "buy", 1, 10), InsufficientBalance, asset=USD)
+
+
+def test_an_imbalance_shows_wherever_it_is(world: World) -> None:
+    other = deepcopy(world.ledger)
+    other.vaults[SOLANA, EUR] += 1
+    world.ledger.balances[BEN.id, USD] = Balance(998)
+    assert (imbalance(other), imbalance(world.ledger)) == ({EUR: 1}, {USD: -2})
 
 
 # -- the bridge --------------------------------------------------------------------------------------------------------
@@ -539,6 +587,7 @@ def test_epochs_are_opened_frozen_and_cut_in_this_order(world: World) -> None:
 def test_a_number_that_was_burnt_is_never_opened_and_its_cut_is_made_anew(world: World) -> None:
     world.must(EpochFrozen(epoch=1))
     world.must(EpochCut(epoch=1, heights={SOLANA: 50}))
+    refused(world, EpochFrozen(epoch=0), EpochNotNewer, epoch=0, current=1)
     world.must(EpochFrozen(epoch=2))
     refused(world, EpochOpened(epoch=3, chain=ARBITRUM, fee_bps=0), WrongPhase)
     world.must(EpochCut(epoch=2, heights={SOLANA: 50}))

@@ -1,9 +1,8 @@
-"""How intents and batches live in the ledger: what a batch holds while it is planned, and how that posts or voids."""
+"""How batches live in the ledger: what one holds while it is planned, and how that posts or voids."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TypeAlias
 
 from jurymast.book.amounts import amount
 from jurymast.book.events import (
@@ -12,97 +11,26 @@ from jurymast.book.events import (
     BatchPlanned,
     BatchReleased,
     BatchResolved,
-    IntentAccepted,
-    IntentCancelled,
-    IntentExpired,
-    IntentRejected,
 )
 from jurymast.book.execute import fill_of
+from jurymast.book.intents import identity, still_open
 from jurymast.book.leaves import NO_NONCE, HoldLeaf
 from jurymast.book.matches import agreed, ended, joined
 from jurymast.book.refusals import (
-    AlreadyDone,
     AlreadyEntered,
     BatchUsed,
-    Conflict,
-    Expired,
     MatchMoves,
     NoSuchBatch,
     NoSuchMatch,
     NotDead,
     NotOpen,
-    NotYetExpired,
     OutOfOrder,
-    UnlikeTerms,
     WrongChain,
     WrongPhase,
 )
 from jurymast.book.settle import settle
 from jurymast.book.signed import Intent, Join, Verdict, Withdrawal, hash_of_amounts, hash_of_nonces
-from jurymast.book.state import BatchKey, Fate, Identity, Ledger, Life, Match, Outstanding, Phase, Status
-
-Signed: TypeAlias = Intent | Withdrawal | Join | Verdict
-
-
-def identity(signed: Signed) -> Identity:
-    return (signed.match, signed.step) if isinstance(signed, Verdict) else (signed.account, signed.nonce)
-
-
-# -- intents -----------------------------------------------------------------------------------------------------------
-
-
-def accept(ledger: Ledger, event: IntentAccepted) -> None:
-    signed, terms = event.action.signed, event.action.terms
-    signed.content()  # Every value fits its type.
-    owner, nonce = identity(signed)
-    if known := ledger.lives.get((owner, nonce)):
-        if known.action.signed == signed:
-            raise AlreadyDone("intent")
-        # An oracle may correct itself while nothing is planned: of a match there is no other step, and it must not hang.
-        if not isinstance(signed, Verdict) or known.status in (Status.PLANNED, Status.EXECUTED):
-            raise Conflict(owner, nonce)
-    if isinstance(signed, Join | Verdict):
-        agreed(terms, signed.match)
-    if isinstance(signed, Join) and terms and (signed.asset, signed.stake) != (terms.asset, terms.stake):
-        raise UnlikeTerms(signed.match)
-    if not isinstance(signed, Verdict):
-        ledger.know(owner).nonces.use(nonce)
-        if event.now > signed.deadline:
-            raise Expired(signed.deadline)
-    ledger.put(ledger.lives, (owner, nonce), Life(event.action, Status.OPEN))
-
-
-def cancel(ledger: Ledger, event: IntentCancelled) -> None:
-    _end(ledger, (event.owner, event.nonce), Status.CANCELLED)
-
-
-def expire(ledger: Ledger, event: IntentExpired) -> None:
-    signed = _open(ledger, (event.owner, event.nonce)).action.signed
-    if isinstance(signed, Verdict):
-        raise NotOpen(event.owner, event.nonce)
-    if event.now <= signed.deadline:
-        raise NotYetExpired(signed.deadline, event.now)
-    _end(ledger, (event.owner, event.nonce), Status.EXPIRED)
-
-
-def reject(ledger: Ledger, event: IntentRejected) -> None:
-    _end(ledger, (event.owner, event.nonce), Status.REJECTED, event.reason)
-
-
-def _open(ledger: Ledger, key: Identity) -> Life:
-    life = ledger.life(key)
-    if life is None or life.status is not Status.OPEN:
-        raise NotOpen(*key)
-    return life
-
-
-def _end(ledger: Ledger, key: Identity, status: Status, reason: str = "") -> None:
-    """For ever: its nonce is used up with it."""
-    life = _open(ledger, key)
-    ledger.put(ledger.lives, key, Life(life.action, status, reason))
-    if not isinstance(life.action.signed, Verdict):
-        ledger.use(*key)
-
+from jurymast.book.state import BatchKey, Fate, Ledger, Match, Outstanding, Phase, Status
 
 # -- planning ----------------------------------------------------------------------------------------------------------
 
@@ -111,7 +39,7 @@ def plan(ledger: Ledger, event: BatchPlanned) -> None:
     _check_place(ledger, event)
     for action in event.actions:
         key = identity(action.signed)
-        life = _open(ledger, key)
+        life = still_open(ledger, key)
         if life.action.signed != action.signed:
             raise NotOpen(*key)
         ledger.put(ledger.lives, key, life._replace(status=Status.PLANNED))

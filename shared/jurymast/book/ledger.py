@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, TypeAlias
 
-from jurymast.book import batches, trading
+from jurymast.book import batches, intents, trading
 from jurymast.book.amounts import BPS, amount
 from jurymast.book.events import (
     BatchDoubted,
@@ -187,10 +187,10 @@ def _cut(ledger: Ledger, event: EpochCut) -> None:
 
 Rule: TypeAlias = Callable[[Ledger, Any], None]
 _RULES: dict[type[Event], Rule] = {
-    IntentAccepted: batches.accept,
-    IntentCancelled: batches.cancel,
-    IntentExpired: batches.expire,
-    IntentRejected: batches.reject,
+    IntentAccepted: intents.accept,
+    IntentCancelled: intents.cancel,
+    IntentExpired: intents.expire,
+    IntentRejected: intents.reject,
     FloorRaised: _raise_floor,
     Registered: _register,
     Deposited: _deposit,

@@ -28,7 +28,6 @@ def open_market(ledger: Ledger, event: MarketOpened) -> None:
 
 def place(ledger: Ledger, event: OrderPlaced) -> None:
     market = _market(ledger, event.market)
-    ledger.know(event.account)
     order = Order(
         id=event.order, account=event.account, side=event.side, price=event.price, quantity=event.quantity,
         sequence=len(ledger.seen) + 1,
