@@ -18,7 +18,8 @@ from tests.servers import NatsServer
 
 APART_S = 0.13
 """Also the time for a subscriber to be idle again."""
-ARRIVE_S = 10.0
+ARRIVE_S = 40.0
+"""FastStream now and then drops what it has fetched; it comes again after the acknowledgement deadline of 30 s."""
 
 
 async def measure(scale: Scale) -> AsyncIterator[Figure]:
