@@ -95,6 +95,7 @@ async def test_what_is_started_and_stopped_is_an_event(start_echo: StartEcho, te
     echo = await start_echo().ready()
     echo.process.send(signal.SIGTERM)
     assert await echo.process.wait() == EXIT_OK
+    assert "reconnecting" not in echo.process.log.read_text()
     info = await tester.js.stream_info("SERVICES", subjects_filter=">")
     assert info.state.subjects == {"service.started.echo": 1, "service.stopped.echo": 1}
 

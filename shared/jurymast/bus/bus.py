@@ -289,7 +289,8 @@ class Bus:
     def _changed(self, trouble: str) -> None:
         self.trouble = trouble
         self._forbidden.unheard.clear()  # A new connection listens anew, and is told anew.
-        log.info(trouble or "connected to NATS again")
+        if not self._closing:  # Then it is meant.
+            log.info(trouble or "connected to NATS again")
 
     def _refused(self, why: str) -> None:
         self.trouble = why
