@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from jurymast.bus import Bus, Delivery
+from jurymast.bus.bus import BATCH, Handler
 from jurymast.errors import Fatal
 from jurymast.messages.channel import SCHEMA_HEADER
 from jurymast.messages.dead import DEAD, DeadLetter
@@ -62,6 +63,19 @@ class Recorder:
         self.calls.append((name, delivery.position.attempt))
         if self.failures.get(name):
             raise self.failures[name].pop(0)
+
+
+def take_questions(bus: Bus, handler: Handler[Asked], *, batch: bool, size: int = BATCH) -> None:
+    """The same handler for single messages, or for each of a batch."""
+
+    async def each(deliveries: Sequence[Delivery[Asked]]) -> None:
+        for delivery in deliveries:
+            await handler(delivery)
+
+    if batch:
+        bus.on_batch("echo-asked", ASKED, handler=each, size=size)
+    else:
+        bus.on("echo-asked", ASKED, handler=handler)
 
 
 async def true(value: object) -> object:

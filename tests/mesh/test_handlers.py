@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -16,7 +15,7 @@ from jurymast.streams import TABLE
 from jurymast.telemetry import Tracer
 from tests.echo.messages import ASKED, MEASURED, Asked, Measured
 from tests.echo.streams import ECHO
-from tests.mesh.handling import Recorder, ask, asked, letters, one_letter, settled, true
+from tests.mesh.handling import Recorder, ask, asked, letters, one_letter, settled, take_questions, true
 from tests.servers import NatsServer, eventually, running_bus
 
 
@@ -95,15 +94,7 @@ async def test_what_cannot_be_read_is_dead_at_once_and_its_neighbours_are_handle
     handler = Recorder()
     await bus.js.publish(subject, payload, headers=headers)
     await ask(bus, "good")
-    if batch:
-
-        async def handle_all(deliveries: Sequence[Delivery[Any]]) -> None:
-            for delivery in deliveries:
-                await handler(delivery)
-
-        bus.on_batch("echo-asked", ASKED, handler=handle_all)
-    else:
-        bus.on("echo-asked", ASKED, handler=handler)
+    take_questions(bus, handler, batch=batch)
     await bus.consume()
     letter = await one_letter(bus)
     await settled(bus)
@@ -137,10 +128,7 @@ async def test_hostile_bytes_become_a_dead_letter(server: NatsServer, bus: Bus, 
     async def handle(_: object) -> None:
         handled.set()
 
-    if batch:
-        bus.on_batch("echo-asked", ASKED, handler=handle)
-    else:
-        bus.on("echo-asked", ASKED, handler=handle)
+    take_questions(bus, handle, batch=batch)
     await bus.consume()
     await ask(bus, "good")
     assert (await one_letter(bus)).payload == b"x"

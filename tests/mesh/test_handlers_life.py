@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 from nats.aio.msg import Msg
@@ -14,7 +13,7 @@ from jurymast.bus import Bus, Delivery
 from jurymast.errors import Misconfigured
 from tests.echo.messages import ASKED, MEASURED, Asked, Measured
 from tests.echo.streams import ECHO_TABLE
-from tests.mesh.handling import Recorder, ask, settled, true
+from tests.mesh.handling import Recorder, ask, settled, take_questions, true
 from tests.proxy import Proxy
 from tests.servers import NatsServer, eventually, running_bus
 
@@ -36,15 +35,7 @@ async def test_a_consumer_of_another_service_is_refused(bus: Bus) -> None:
 @pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
 async def test_handlers_go_on_after_the_server_was_killed_and_came_back(server: NatsServer, bus: Bus, *, batch: bool) -> None:
     handler = Recorder()
-    if batch:
-
-        async def handle(deliveries: Sequence[Delivery[Any]]) -> None:
-            for delivery in deliveries:
-                await handler(delivery)
-
-        bus.on_batch("echo-asked", ASKED, handler=handle)
-    else:
-        bus.on("echo-asked", ASKED, handler=handler)
+    take_questions(bus, handler, batch=batch)
     await bus.consume()
     await ask(bus, "a")
     await settled(bus)
@@ -93,14 +84,7 @@ async def test_nothing_is_asked_for_while_the_server_is_away(server: NatsServer,
         taken.append(delivery.message.id)
         await release.wait()
 
-    async def handle_all(deliveries: Sequence[Delivery[Any]]) -> None:
-        for delivery in deliveries:
-            await handle(delivery)
-
-    if batch:
-        bus.on_batch("echo-asked", ASKED, handler=handle_all, size=1)
-    else:
-        bus.on("echo-asked", ASKED, handler=handle)
+    take_questions(bus, handle, batch=batch, size=1)
     await bus.consume()
     server.kill()
     await eventually(lambda: true(bus.trouble), what="noticing")
@@ -125,15 +109,8 @@ async def test_draining_finishes_what_runs_and_takes_nothing_new(server: NatsSer
         await release.wait()
         finished.append(delivery.message.id)
 
-    async def handle_all(deliveries: Sequence[Delivery[Any]]) -> None:
-        for delivery in deliveries:
-            await handle(delivery)
-
     async with running_bus(server.url, ECHO_TABLE) as bus:
-        if batch:
-            bus.on_batch("echo-asked", ASKED, handler=handle_all, size=1)
-        else:
-            bus.on("echo-asked", ASKED, handler=handle)
+        take_questions(bus, handle, batch=batch, size=1)
         await bus.consume()
         await ask(bus, "a")
         await asyncio.wait_for(running.wait(), 5)
@@ -158,17 +135,10 @@ async def test_what_comes_while_a_loop_ends_costs_no_attempt(server: NatsServer,
     """Its last question is still open at the server, and is answered with the next message: just then, or a little later."""
     handler = Recorder()
 
-    async def handle_all(deliveries: Sequence[Delivery[Asked]]) -> None:
-        for delivery in deliveries:
-            await handler(delivery)
-
     async with running_bus(server.url, ECHO_TABLE, service="tester") as tester:
         for number in range(6):
             async with running_bus(server.url, ECHO_TABLE) as bus:
-                if batch:
-                    bus.on_batch("echo-asked", ASKED, handler=handle_all)
-                else:
-                    bus.on("echo-asked", ASKED, handler=handler)
+                take_questions(bus, handler, batch=batch)
                 await bus.consume()
                 await eventually(lambda: _waiting(tester), what="an open question")
                 asking = asyncio.create_task(ask(tester, f"a{number}"))
@@ -208,16 +178,9 @@ async def test_a_consumer_that_vanished_is_not_asked_for_in_a_hot_loop(server: N
         asked_at.append(clock.uptime_s())
 
     async with running_bus(server.url, ECHO_TABLE) as bus, server.client() as nc:
-        if batch:
-            bus.on_batch("echo-asked", ASKED, handler=_unused)
-        else:
-            bus.on("echo-asked", ASKED, handler=Recorder())
+        take_questions(bus, Recorder(), batch=batch)
         await bus.consume()
         await bus.js.delete_consumer("ECHO", "echo-asked")
         await nc.subscribe("$JS.API.CONSUMER.MSG.NEXT.ECHO.echo-asked", cb=count)
         await eventually(lambda: true(len(asked_at) >= 4), what="questions")
     assert asked_at[3] - asked_at[0] > 1
-
-
-async def _unused(_: Sequence[Delivery[Any]]) -> None:
-    raise AssertionError
