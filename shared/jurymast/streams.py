@@ -108,7 +108,9 @@ class Stream:
     deny_delete: bool = False
     deny_purge: bool = False
     republish: bool = False
-    """For streams with public events."""
+    """For streams with public events, and those that are followed."""
+    followers: tuple[str, ...] = ()
+    """Services of which each replica reads all of it, in order."""
     consumers: tuple[Consumer, ...] = ()
 
     def config(self, max_replicas: int) -> Config:
@@ -300,6 +302,8 @@ def _contradictions(stream: Stream) -> Iterator[str]:
         yield f"{stream.name}: what others have stored cannot be stored again ({STORED}.>)"
     if stream.discard_new_per_subject and (stream.discard != "new" or stream.max_messages_per_subject == UNLIMITED):
         yield f"{stream.name}: discard_new_per_subject needs discard 'new' and max_messages_per_subject"
+    if stream.followers and not (stream.republish and stream.allow_direct):
+        yield f"{stream.name}: who follows it hears what it republishes, and asks for the rest by direct gets"
     if stream.allow_rollup and stream.deny_purge:
         yield f"{stream.name}: a roll-up purges, which deny_purge forbids"
     if stream.retention == "workqueue":
