@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Any, Literal
 
 from jurymast.errors import Misconfigured
-from jurymast.messages import dead, health, lease, service
+from jurymast.messages import dead, health, lease, ledger, service
 from jurymast.messages.channel import AnyChannel
 from jurymast.subjects import covers, overlap, valid_pattern
 
@@ -390,8 +390,20 @@ CERTIFICATES = Stream(
     deny_purge=True,
     republish=True,
 )
+LEDGER = Stream(
+    name="LEDGER",
+    subjects=("ledger.>",),
+    summary="Every event that changes value or an intent's life, in the one order in which they are applied.",
+    max_bytes=8 * GIB,
+    discard="new",
+    allow_direct=True,
+    deny_delete=True,
+    deny_purge=True,
+    republish=True,
+    followers=(ledger.MIRROR, ledger.NONCE_GUARD),
+)
 
-TABLE = Table(streams=(DEAD, REPLAYS, LEASES, SERVICES, HEALTH, OBSERVATIONS, CERTIFICATES))
+TABLE = Table(streams=(DEAD, REPLAYS, LEASES, SERVICES, HEALTH, OBSERVATIONS, CERTIFICATES, LEDGER))
 
 
 def _nanoseconds(seconds: float) -> int:
