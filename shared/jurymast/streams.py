@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Any, Literal
 
 from jurymast.errors import Misconfigured
-from jurymast.messages import dead, health, lease, ledger, service
+from jurymast.messages import dead, health, intents, lease, ledger, service
 from jurymast.messages.channel import AnyChannel
 from jurymast.subjects import covers, overlap, valid_pattern
 
@@ -402,8 +402,18 @@ LEDGER = Stream(
     republish=True,
     followers=(ledger.MIRROR, ledger.NONCE_GUARD),
 )
+INTENTS = Stream(
+    name="INTENTS",
+    subjects=(intents.CHANGED.wildcard,),
+    summary="How each intent stands: of every one the last change. The ledger has all of them.",
+    max_bytes=2 * GIB,
+    max_message_bytes=4 * KIB,
+    max_messages_per_subject=1,
+    max_age_s=30 * DAY_S,
+    republish=True,
+)
 
-TABLE = Table(streams=(DEAD, REPLAYS, LEASES, SERVICES, HEALTH, OBSERVATIONS, CERTIFICATES, LEDGER))
+TABLE = Table(streams=(DEAD, REPLAYS, LEASES, SERVICES, HEALTH, OBSERVATIONS, CERTIFICATES, LEDGER, INTENTS))
 
 
 def _nanoseconds(seconds: float) -> int:

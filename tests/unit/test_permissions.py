@@ -54,7 +54,7 @@ def test_a_service_cannot_take_the_name_of_another_role() -> None:
 
 
 def test_an_unknown_role_is_named() -> None:
-    with pytest.raises(Misconfigured, match="there is no role nobody: there are asker, bridge, echo, "):
+    with pytest.raises(Misconfigured, match="there is no role nobody: there are application, asker, bridge, echo, "):
         ACCESS.permissions("nobody")
 
 

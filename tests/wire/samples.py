@@ -5,7 +5,7 @@ from __future__ import annotations
 from jurymast.book import events
 from jurymast.book.execute import Action
 from jurymast.book.signed import Join, Terms, Verdict
-from jurymast.messages import dead, health, lease, ledger, service
+from jurymast.messages import dead, health, intents, lease, ledger, service
 from jurymast.messages.catalog import channels, queries
 from jurymast.messages.channel import AnyChannel, Message
 
@@ -94,6 +94,10 @@ ACTIONS = (
     ),
 )
 
+STANDING = intents.IntentStands(
+    account="15" * 32, nonce=44, status="rejected", reason="too small", chain=2, epoch=12, batch=45, ledger=46_000_000_000
+)
+
 SAMPLES: dict[str, Message] = {
     dead.DEAD.name: LETTER,
     dead.REPLAY.name: LETTER,
@@ -159,6 +163,13 @@ SAMPLES: dict[str, Message] = {
         sequence=17,
         certificate=health.Certificate(chain="solana", kind="recovery", policy=POLICY, observations=(OBSERVATION,)),
     ),
+    intents.SUBMIT.ask.name: intents.Submit(action=ACTIONS[1]),
+    intents.SUBMIT.answer.name: intents.Submitted(
+        account="13" * 32, nonce=42, accepted=True, status="planned", refusal="NonceUsed", reason="NonceUsed: nonce 42 of many"
+    ),
+    intents.STANDS.ask.name: intents.IntentAsked(account="14" * 32, nonce=43),
+    intents.STANDS.answer.name: STANDING,
+    intents.CHANGED.name: STANDING,
     lease.LEASE.name: lease.LeaseHeld(service="mirror", lease="relay", holder="host-42-9f3c", renewed_ms=1_767_225_601_001),
     ledger.INTENTS.name: ledger.IntentChanged(event=events.IntentAccepted(action=ACTIONS[1], now=1_767_225_611)),
     ledger.ORDERS.name: ledger.OrderChanged(

@@ -50,19 +50,7 @@ class IntentStands(Message, frozen=True, kw_only=True):
     epoch: int
     batch: int
     ledger: int
-    """The sequence in `LEDGER` up to which this is so."""
-
-
-class IntentChanged(Message, frozen=True, kw_only=True):
-    account: str
-    nonce: int
-    status: Status
-    reason: str
-    chain: int
-    epoch: int
-    batch: int
-    ledger: int
-    """Where in `LEDGER` it changed: a reader that has seen a later one ignores this."""
+    """The sequence in `LEDGER` up to which this is so, or at which it came about: who has heard a later one ignores this."""
 
 
 SUBMIT = Query(
@@ -83,7 +71,7 @@ STANDS = Query(
 )
 CHANGED = Channel(
     "intents.changed.{account}.{nonce}",
-    IntentChanged,
+    IntentStands,
     summary="What became of an intent, or of whatever else needs a permit.",
     owner=MIRROR,
     public=True,
