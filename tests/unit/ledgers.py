@@ -30,7 +30,7 @@ from jurymast.book.refusals import Refusal
 from jurymast.book.signed import ARBITRUM, NO_ASSET, SOLANA, Credit, Resolve
 from jurymast.book.state import Ledger
 from jurymast.crypto.merkle import leaf
-from tests.unit.grids import EUR, NOW, SOON, TREASURY, USD, Person, arrives, begin, by_guards, move, permitted
+from tests.unit.grids import EUR, NOW, SOON, TREASURY, USD, WINDOW, Person, arrives, begin, by_guards, move, permitted
 
 PRICES = {EUR: 1, USD: 1}
 
@@ -88,13 +88,14 @@ class World:
 
     def arrive(self, transfer: bytes) -> None:
         under_way = self.ledger.transfers[transfer]
-        arrives(self.grids[under_way.target], transfer, under_way.asset, under_way.amount)
+        later = NOW + WINDOW * len(self.log)  # Each in a window of its own.
+        arrives(self.grids[under_way.target], transfer, under_way.asset, under_way.amount, later)
         self.must(BridgeArrived(transfer=transfer))
 
     def plan(self, *actions: Action, prices: dict[int, int] | None = None) -> Applied | Refusal:
         """Under the next number, `batches`."""
         for action in actions:
-            self.say(IntentAccepted(action=action, now=NOW))
+            self.say(IntentAccepted(action=action, now=NOW + len(self.log)))  # Said again it is another event.
         self.batches += 1
         return self.say(self.planned(*actions, prices=prices))
 
