@@ -28,7 +28,7 @@ from jurymast.book.execute import Action
 from jurymast.book.ledger import Applied, apply
 from jurymast.book.orders import Side
 from jurymast.book.refusals import AlreadyEntered, Refusal
-from jurymast.book.signed import ARBITRUM, NO_ASSET, SOLANA, Terms
+from jurymast.book.signed import ARBITRUM, NO_ASSET, SOLANA, Credit, Terms
 from jurymast.book.state import Fate, Ledger
 from tests.unit.grids import ANN, BEN, EUR, EVE, ORACLE, SOL, TERMS, TREASURY, USD, Person
 from tests.unit.ledgers import World, fold
@@ -223,6 +223,7 @@ def test_over_many_epochs_on_either_chain_the_ledger_and_the_grids_agree(data: s
         world.deposit(who, what, 500)
     for _ in range(data.draw(st.integers(1, 3))):
         history.go_on("batch", "plan", "settle", "send", "arrive", "late", "register", "give", "spend", most=10)
+        _clear_up_unheard(world, doubted[: data.draw(st.integers(0, 2))], world.late[: data.draw(st.integers(0, 2))])
         doubted += history.planned
         for planned in history.planned[: data.draw(st.integers(0, 4))]:
             if world.perform(planned):
@@ -247,11 +248,22 @@ def _clear_up(world: World, doubted: list[BatchPlanned]) -> None:
     """The first thing that is not known of the time before this epoch."""
     if doubted:
         first = doubted.pop(0)
-        executed = (first.epoch, first.batch) in world.grids[first.chain].batches
-        world.resolve(*first.key, executed=executed)
+        world.resolve(*first.key, executed=_executed(world, first))
     else:
         world.credit(world.late.pop())
     world.check_same()
+
+
+def _clear_up_unheard(world: World, doubted: list[BatchPlanned], late: list[Credit]) -> None:
+    for planned in doubted:
+        world.resolve_unheard(*planned.key, executed=_executed(world, planned))
+    for each in late:
+        if each.origin != world.ledger.chain or each.sequence <= world.grid.opening:
+            world.credit_unheard(each)
+
+
+def _executed(world: World, planned: BatchPlanned) -> bool:
+    return (planned.epoch, planned.batch) in world.grids[planned.chain].batches
 
 
 def _absent_is_what_has_no_leaf(world: World, accounts: list[bytes]) -> None:
