@@ -12,6 +12,7 @@ from typing import Any
 from faststream.nats import JStream, NatsBroker, PullSub
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import NoRespondersError
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
@@ -31,7 +32,7 @@ from jurymast.messages.channel import AnyChannel, Channel, M
 from jurymast.messages.dead import REPLAY
 from jurymast.nats_client import harden
 from jurymast.nats_failure import NATS_FAILURE
-from jurymast.permissions import inbox
+from jurymast.permissions import inbox, stored
 from jurymast.settings import Settings, without_credentials
 from jurymast.streams import Consumer, Table
 from jurymast.tasks import asked_to_end, cancel, ended_unasked
@@ -194,6 +195,14 @@ class Bus:
         """The whole stream from behind a sequence on, in order, for ever: for folds, of which each replica has its own."""
         found = next(each for each in self.table.streams if each.name == stream)
         return Follower(self.nc, self.js, found, Reader(channels), after).run()
+
+    async def hear(self, channel: AnyChannel, heard: Callable[[], None], **known: str) -> Subscription:
+        """That something was stored there. A hint and no more: what is missed is not said again."""
+
+        async def hear(_: Msg) -> None:
+            heard()
+
+        return await self.nc.subscribe(stored(channel.wildcard_with(**known)), cb=hear)
 
     def _intake(self, name: str, channels: tuple[AnyChannel, ...], handler: BatchHandler) -> tuple[Intake, str]:
         stream, consumer = self.table.consumer(name)
