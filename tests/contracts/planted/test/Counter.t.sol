@@ -14,9 +14,7 @@ contract CounterTest is Test {
 
     function test_adds() public {
         counter.add(3);
-        vm.snapshotGasLastCall("first add");
         counter.add(4);
-        vm.snapshotGasLastCall("later add");
         assertEq(counter.count(), 7);
     }
 
