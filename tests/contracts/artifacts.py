@@ -45,7 +45,7 @@ def committed(name: str) -> Artifact:
 def compiled(root: Path) -> dict[str, Artifact]:
     """From the sources alone, with nothing that was compiled before."""
     with tempfile.TemporaryDirectory() as directory:
-        forge.build(root, "--skip", "./test/**", "--ast", "--force", "--out", directory, "--cache-path", f"{directory}/cache")
+        forge.build(root, "--skip", "./test/**", "--force", "--out", directory, "--cache-path", f"{directory}/cache")
         return {artifact.contract: artifact for artifact in _artifacts(Path(directory))}
 
 

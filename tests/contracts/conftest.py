@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.contracts import project
+from tests.npm import PROJECT
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -16,6 +17,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def deep(pytestconfig: pytest.Config) -> bool:
     return bool(pytestconfig.getoption("deep"))
+
+
+@pytest.fixture(scope="session")
+def contracts() -> Path:
+    if not list(PROJECT.glob("src/**/*.sol")):
+        pytest.skip("there are no contracts yet")
+    return PROJECT
 
 
 @pytest.fixture(scope="module")

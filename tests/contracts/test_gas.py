@@ -7,16 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.contracts import forge, gas
-from tests.npm import PROJECT
 
 MAKE = ".venv/bin/python -m tests.contracts.gas"
 
 
 @pytest.fixture(scope="module")
-def lines() -> dict[str, int]:
-    if not list(PROJECT.glob("test/gas/*.t.sol")):
-        pytest.skip("nothing is measured yet")
-    return gas.measured(PROJECT)
+def lines(contracts: Path) -> dict[str, int]:
+    return gas.measured(contracts)
 
 
 def test_costs_are_what_is_committed(lines: dict[str, int]) -> None:
