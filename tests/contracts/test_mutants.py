@@ -34,6 +34,11 @@ def test_a_mutant_is_noticed(mutant: Mutant, due: set[Mutant], workshop: Path) -
     assert mutants.noticed(workshop, mutant) != []
 
 
+def test_a_copy_is_compiled_already(contracts: Path, tmp_path: Path) -> None:
+    forge.build(contracts)
+    assert "No files changed" in forge.run(project.copy(tmp_path), "build").stdout
+
+
 def test_every_mutant_can_be_planted() -> None:
     assert {mutant.name for mutant in MUTANTS if (PROJECT / mutant.file).read_text("utf-8").count(mutant.what) != 1} == set()
 
