@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from nats.errors import ConnectionClosedError, MaxPayloadError, OutboundBufferLimitError
 from nats.js.errors import APIError, NoStreamResponseError
 
-from jurymast.bus.publish import Ids, Overtaken, may_be_stored, refusal
+from jurymast.bus.publish import Ids, Occupied, Overtaken, may_be_stored, refusal
 from jurymast.envelope import ID_HEADER
 from jurymast.errors import Rejected, Transient
 
@@ -19,6 +19,10 @@ from jurymast.errors import Rejected, Transient
         (400, 10060, Rejected),  # It expects another stream.
         (400, 10071, Overtaken),
         (400, 10164, Transient),  # Another guarded write is under way.
+        (400, 10176, Transient),  # Parts of a batch did not arrive.
+        (400, 10199, Rejected),  # The batch is too large.
+        (400, 10174, Rejected),  # The stream takes no batches.
+        (429, 10210, Transient),  # Too many batches.
         (429, 10167, Transient),  # Too many requests.
         (500, 10076, Transient),
         (503, 10008, Transient),  # No leader.
@@ -30,6 +34,15 @@ def test_only_a_fault_of_the_request_can_never_succeed(code: int, err_code: int,
     assert type(failure) is kind
     assert "a.b" in str(failure)
     assert f"why (error {err_code})" in str(failure)
+
+
+def test_a_subject_that_is_taken_is_told_from_a_stream_that_is_full() -> None:
+    full, taken = (
+        refusal("a.b", APIError(code=503, err_code=10077, description=f"maximum {what} exceeded"))
+        for what in ("bytes", "messages per subject")
+    )
+    assert type(full) is Transient
+    assert type(taken) is Occupied
 
 
 @pytest.mark.parametrize(
