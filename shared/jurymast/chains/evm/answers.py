@@ -67,6 +67,7 @@ VERDICTS = (
     Verdict(Meaning.FULL, "rate limit", "providers"),
     Verdict(Meaning.REVERTS, "execution reverted", "nitro, which tries it before it takes it"),
     Verdict(Meaning.INVALID, "intrinsic gas too low", "geth, nitro, anvil"),
+    Verdict(Meaning.INVALID, "intrinsic gas too high", "anvil: more than a block has"),
     Verdict(Meaning.INVALID, "floor data gas", "geth: insufficient gas for floor data gas cost"),
     Verdict(Meaning.INVALID, "gas limit", "geth, anvil: exceeds that of a block, or of a transaction"),
     Verdict(Meaning.INVALID, "exceeds the configured cap", "geth: fees of a whole transaction"),

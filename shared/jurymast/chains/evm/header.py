@@ -61,9 +61,14 @@ class _Answer(msgspec.Struct, rename="camel"):
 
 
 _answer = msgspec.json.Decoder(_Answer | None)
+_quantity = msgspec.json.Decoder(Quantity)
 _QUANTITIES = {
     "difficulty", "number", "gas_limit", "gas_used", "timestamp", "base_fee_per_gas", "blob_gas_used", "excess_blob_gas",
 }  # fmt: skip
+
+
+def quantity(result: msgspec.Raw) -> int:
+    return int(_quantity.decode(result), 16)
 
 
 def read(result: msgspec.Raw) -> Header | None:
