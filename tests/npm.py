@@ -48,9 +48,10 @@ def packages() -> Path:
 
 
 def environment() -> dict[str, str]:
-    """For programs that start others: theirs is the same Node.js."""
-    home = {"HOME": str(PROJECT / "out")}  # Forge keeps a cache there, and must not keep it in that of whoever runs the tests.
-    return os.environ | home | {"PATH": os.pathsep.join((str(NODE.parent), os.environ.get("PATH", os.defpath)))}
+    """For programs that start others: theirs are the same Node.js and the same forge."""
+    path = (str(NODE.parent), str(program("forge").parent), os.environ.get("PATH", os.defpath))
+    # They keep caches at home, and must not keep them in that of whoever runs the tests.
+    return os.environ | {"HOME": str(PROJECT / "out" / "home"), "PATH": os.pathsep.join(path)}
 
 
 def _install() -> None:
