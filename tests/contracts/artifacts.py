@@ -49,6 +49,13 @@ def compiled(root: Path) -> dict[str, Artifact]:
         return {artifact.contract: artifact for artifact in _artifacts(Path(directory))}
 
 
+def built(root: Path, file: str, name: str) -> Artifact:
+    """Of what is compiled but not deployed, such as the tokens of the tests."""
+    forge.build(root)
+    found = json.loads((root / "out" / file / f"{name}.json").read_bytes())
+    return _artifact(found, found["ast"]["absolutePath"], name)
+
+
 def text(artifact: Artifact) -> str:
     return json.dumps(msgspec.to_builtins(artifact), indent=1) + "\n"
 

@@ -44,7 +44,7 @@ def test_chains_accept_the_code(compiled: dict[str, artifacts.Artifact]) -> None
 
 def test_an_artifact_says_what_is_needed_to_deploy_and_read_it(planted: Path) -> None:
     made = artifacts.compiled(planted)
-    assert sorted(made) == ["Counter", "Linked", "Sums"]
+    assert sorted(made) == ["Counter", "Linked", "Shapes", "Sums"]
     counter = made["Counter"]
     assert counter.source == "src/Counter.sol"
     assert {entry.get("name") for entry in counter.abi if entry["type"] == "error"} == {"TooMuch", "Never"}

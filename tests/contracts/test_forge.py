@@ -35,7 +35,7 @@ def test_solidity(path: str, deep: bool, subtests: pytest.Subtests) -> None:
 
 
 def test_formatted() -> None:
-    done = forge.run(PROJECT, "fmt", "--check")
+    done = forge.run(PROJECT, "fmt", "--check", ".", *map(str, project.PLANTED.rglob("*.sol")))
     assert done.returncode == 0, done.stdout + done.stderr
 
 

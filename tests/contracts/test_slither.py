@@ -30,7 +30,7 @@ contract Given {
 
 
 def test_what_is_wrong_is_found(planted: Path) -> None:
-    assert {finding.check for finding in slither.findings(planted)} == {"locked-ether", "costly-loop"}
+    assert {finding.check for finding in slither.findings(planted)} >= {"locked-ether", "costly-loop"}
 
 
 def test_an_answer_is_heard_and_one_to_nothing_is_told(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ contract Counter {
     error Never();
 
     constructor(uint256 limit_) {
+        if (limit_ == 0) revert Never();
         limit = limit_;
     }
 
