@@ -1,77 +1,95 @@
-"""A real EVM node: anvil, from its npm package."""
+"""A real EVM node: anvil, as the local chain starts it, with what tests do to chains."""
 
 from __future__ import annotations
 
-import fcntl
-import shutil
-import subprocess
-import sys
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
+from jurymast.chains.local.evm.install import find_anvil
+from jurymast.chains.local.evm.node import Node, command
+from jurymast.errors import Misconfigured
 from tests.servers import Process, eventually, free_port
-
-PACKAGE = "@foundry-rs/anvil@1.7.1"
-DIRECTORY = Path(sys.prefix) / "npm"
-INSTALL_S = 180
 
 
 def anvil_binary() -> Path:
-    """Installed into the environment by the first test that needs it; skips with the reason where that is impossible."""
-    DIRECTORY.mkdir(exist_ok=True)
-    with (DIRECTORY / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # Test processes run side by side.
-        return _found() or _installed()
-
-
-def _found() -> Path | None:
-    # The package for this machine's platform holds it; the other one is a script that looks for that.
-    return next(DIRECTORY.glob("node_modules/@foundry-rs/anvil-*/bin/anvil*"), None)
-
-
-def _installed() -> Path:
-    if (npm := shutil.which("npm")) is None:
-        pytest.skip("no npm here, and with it no anvil")
-    command = [npm, "install", "--prefix", str(DIRECTORY), "--no-audit", "--no-fund", "--ignore-scripts", PACKAGE]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_S, check=False)
-    binary = _found()
-    if done.returncode != 0 or binary is None:
-        pytest.skip(f"anvil cannot be installed: {done.stderr.strip()[-300:]}")
-    return binary
+    """Installed by the first test that needs it; skips with the reason where that is impossible."""
+    try:
+        return find_anvil()
+    except Misconfigured as error:
+        pytest.skip(str(error))
 
 
 class Anvil:
-    def __init__(self, port: int, session: aiohttp.ClientSession, process: Process) -> None:
-        self.port = port
-        self.process = process
+    """One node, which can be frozen, killed and started again on the same port and state."""
+
+    def __init__(self, node: Node, session: aiohttp.ClientSession, log: Path, *options: str) -> None:
+        self.node = node
         self._session = session
+        self._log = log
+        self._options = options
+        self._process: Process | None = None
+
+    @property
+    def port(self) -> int:
+        return self.node.port
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def process(self) -> Process:
+        assert self._process is not None
+        return self._process
+
+    async def start(self) -> None:
+        self._process = Process(*command(str(anvil_binary()), self.node), *self._options, log=self._log)
+        await eventually(self.answers, what="anvil")
+
+    def end(self) -> None:
+        if self._process is not None:
+            self._process.end()
+
+    async def kill(self) -> None:
+        self.process.send(signal.SIGKILL)
+        await self.process.wait()
 
     async def call(self, method: str, *params: Any) -> Any:
         request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
-        async with self._session.post(f"http://127.0.0.1:{self.port}", json=request) as response:
-            return (await response.json())["result"]
+        async with self._session.post(self.url, json=request) as response:
+            answer = await response.json()
+            assert "result" in answer, answer
+            return answer["result"]
 
     async def answers(self) -> bool:
+        assert self.process.popen.poll() is None, self._log.read_text()[-2000:]
         try:
             return bool(await self.call("eth_chainId"))
         except aiohttp.ClientError:
             return False
 
+    async def mine(self, blocks: int = 1) -> None:
+        await self.call("anvil_mine", hex(blocks))
+
+    async def height(self) -> int:
+        return int(await self.call("eth_blockNumber"), 16)
+
 
 @asynccontextmanager
-async def running_anvil(directory: Path, block_s: float) -> AsyncIterator[Anvil]:
-    port = free_port()
-    options = ("--port", str(port), "--block-time", str(block_s), "--slots-in-an-epoch", "2", "--silent")
-    process = Process(str(anvil_binary()), *options, log=directory / "anvil.log")
-    try:
-        async with aiohttp.ClientSession() as session:
-            anvil = Anvil(port, session, process)
-            await eventually(anvil.answers, what="anvil")
+async def running_anvil(directory: Path, block_s: float, *options: str, **changes: Any) -> AsyncIterator[Anvil]:
+    """`block_s` 0 makes blocks only when asked."""
+    node = replace(Node(port=free_port(), state="", block_s=block_s, safe_blocks=2), **changes)
+    async with aiohttp.ClientSession() as session:
+        anvil = Anvil(node, session, directory / f"anvil-{node.port}.log", *options)
+        try:
+            await anvil.start()
             yield anvil
-    finally:
-        process.end()
+        finally:
+            anvil.end()

@@ -79,16 +79,28 @@ def read(result: msgspec.Raw) -> Header | None:
         raise BadHeader(f"no header: {error}") from None
     if answer is None:
         return None
+    header = decode(_encoded(answer))
+    if header.hash != bytes.fromhex(answer.hash[2:]):
+        raise BadHeader(f"block {header.height} is said to be {answer.hash}, and its fields hash to 0x{header.hash.hex()}")
+    return header
+
+
+def hash_of(result: bytes) -> bytes:
+    """Of what an answer says about a block, whatever hash it says."""
+    answer = _answer.decode(result)
+    if answer is None:
+        raise BadHeader("no header")
+    return keccak256(_encoded(answer))
+
+
+def _encoded(answer: _Answer) -> bytes:
     fields = []
     for name in _Answer.__struct_fields__[1:]:
         text = getattr(answer, name)
         if text is None:
             break
         fields.append(rlp.number(int(text, 16)) if name in _QUANTITIES else bytes.fromhex(text[2:]))
-    header = decode(rlp.encode(fields))
-    if header.hash != bytes.fromhex(answer.hash[2:]):
-        raise BadHeader(f"block {header.height} is said to be {answer.hash}, and its fields hash to 0x{header.hash.hex()}")
-    return header
+    return rlp.encode(fields)
 
 
 def decode(encoded: bytes) -> Header:

@@ -54,25 +54,25 @@ class _Source:
         self.name, self.operator = provider.name, provider.operator
         self._network = network
         self._endpoint = Endpoint(session, provider.url, timeout_s=network.timeout_s, max_body_bytes=network.max_body_bytes)
-        self._known = False
+        self.known = False
         self.wrong = ""
 
     async def ask(self, calls: Sequence[Call], read: Callable[[Results], Value]) -> Value | Failure:
         answer = await self._ask(calls, read)
         if not isinstance(answer, Failure):
-            self._known, self.wrong = True, ""
+            self.known, self.wrong = True, ""
             return answer
         failure = answer._replace(detail=self._endpoint.shown(answer.detail))
         if failure.kind != "error":  # A refusal is a proper answer of a machine that we know.
-            self._known = False
+            self.known = False
         if failure.kind == "wrong-chain":
             self.wrong = str(failure)
         return failure
 
     async def _ask(self, calls: Sequence[Call], read: Callable[[Results], Value]) -> Value | Failure:
         try:
-            results: Results = await self._endpoint.ask_each([*(() if self._known else IDENTITY), *calls])
-            if not self._known:
+            results: Results = await self._endpoint.ask_each([*(() if self.known else IDENTITY), *calls])
+            if not self.known:
                 if wrong := self._wrong_chain(results[: len(IDENTITY)]):
                     return Failure("wrong-chain", wrong)
                 results = results[len(IDENTITY) :]
@@ -131,7 +131,7 @@ class Providers:
     async def any(self, question: str, calls: Sequence[Call], check: Callable[[Results], Value]) -> Value:
         """The first answer that passes the check, which raises for any other: for what can be proved."""
         said: list[Said[Any]] = []
-        for source in self._sources:
+        for source in sorted(self._sources, key=lambda source: not source.known):  # Who answered last time goes first.
             answer = await source.ask(calls, check)
             if not isinstance(answer, Failure):
                 return answer
