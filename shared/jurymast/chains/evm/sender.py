@@ -131,7 +131,9 @@ class EvmSender:
         [block] = await heads.at(self._providers, [receipt.height])
         final = look.final and block.hash == receipt.block
         included = Included(look.slot.purpose, receipt.transaction, block_of(block), receipt.succeeded, final)
-        if final:
+        if final and look.slot.purpose.startswith(FILLER):
+            await self._store.drop(look.slot)  # Nobody asked for it.
+        elif final:
             await self._store.finish(look.slot, included)
         return included
 
