@@ -14,7 +14,8 @@ from jurymast.book.signed import ARBITRUM
 from jurymast.chains.chain import Sender
 from jurymast.chains.evm import EvmChain, Network, Policy, open_chain, open_sender
 from jurymast.chains.evm.evidence import Evidence, decode, encode
-from jurymast.chains.local.evm.deploy import Deployment, deploy
+from jurymast.chains.local.evm.contracts import Deployment
+from jurymast.chains.local.evm.deploy import deploy
 from jurymast.chains.local.evm.node import CHAIN_ID
 from jurymast.chains.operations import Operation
 from jurymast.chains.rpc import Endpoint, open_session

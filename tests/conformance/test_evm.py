@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from jurymast.chains.agreement import NoQuorum
 from jurymast.chains.calls import Call, Failure, Refused
-from jurymast.chains.evm import Policy, open_sender, transaction, trie
+from jurymast.chains.evm import Policy, layout, open_sender, transaction, trie
 from jurymast.chains.evm.answers import Meaning, meaning
+from jurymast.chains.evm.calldata import FUNCTIONS
+from jurymast.chains.evm.logs import KINDS
 from jurymast.chains.evm.providers import Providers, good
 from jurymast.chains.evm.transaction import Fees, Transaction
 from jurymast.chains.local.evm.node import CHAIN_ID
@@ -30,6 +32,9 @@ from tests.conformance.evm import GWEI, POLICY, RELAY, EvmRig, network_of, open_
 from tests.conformance.middleman import Middleman
 from tests.conformance.rig import Lie
 from tests.conformance.test_sending import batch, only, prepared
+from tests.contracts import artifacts
+from tests.contracts.abi import Entry
+from tests.npm import PROJECT
 from tests.servers import Process, eventually
 from tests.unit.grids import key
 
@@ -341,3 +346,51 @@ async def test_proofs_of_a_real_node_show_what_it_stores_and_nothing_else(rig: E
             assert trie.word(account.storage, key_, proof) == truth
 
     changed()
+
+
+# -- the contract's interface ------------------------------------------------------------------------------------------
+
+
+def test_every_function_that_changes_something_is_ours_as_the_contract_has_it() -> None:
+    interface = artifacts.built(PROJECT, "IPhantomGrid.sol", "IPhantomGrid").abi
+    theirs = {Entry(each["name"], each["inputs"], ()).signature for each in interface if is_change(each)}
+    assert {function.signature for function in FUNCTIONS} == theirs
+
+
+def is_change(each: dict[str, Any]) -> bool:
+    return each["type"] == "function" and each["stateMutability"] not in ("view", "pure")
+
+
+def test_every_event_is_known_as_the_contract_declares_it() -> None:
+    interface = artifacts.built(PROJECT, "IPhantomGrid.sol", "IPhantomGrid").abi
+    theirs = {
+        (each["name"], tuple((parameter["type"], parameter["indexed"]) for parameter in each["inputs"]))
+        for each in interface
+        if each["type"] == "event"
+    }
+    ours = {(kind.name, tuple((each.type, each.indexed) for each in kind.parameters)) for kind in KINDS.values()}
+    assert ours == theirs
+
+
+def test_slots_and_fields_are_where_the_compiler_puts_them() -> None:
+    grid = artifacts.built(PROJECT, "PhantomGrid.sol", "PhantomGrid")
+    slots = {each["label"]: int(each["slot"]) for each in grid.storage}
+    names = ("_lock", "_accounts", "_balances", "_matches", "_outcomes")
+    ours = (layout.LOCK, layout.ACCOUNTS, layout.BALANCES, layout.MATCHES, layout.OUTCOMES)
+    assert ours == tuple(slots[name] for name in names)
+    assert fields(grid, "Lock", "epoch", "active", "pausedUntil", "empty") == (
+        layout.EPOCH,
+        layout.ACTIVE,
+        layout.PAUSED_UNTIL,
+        layout.EMPTY,
+    )
+    assert fields(grid, "Match", "step") == (layout.STEP,)
+    assert fields(grid, "Account", "nonces")[0].at == 256, "in the next word"
+
+
+def fields(grid: artifacts.Artifact, struct: str, *names: str) -> tuple[layout.Field, ...]:
+    """Where they lie, counted in bits from the beginning of the struct."""
+    [members] = [definition["members"] for definition in grid.types.values() if definition["label"] == f"struct {struct}"]
+    found = {each["label"]: each for each in members}
+    sizes = {name: int(grid.types[found[name]["type"]]["numberOfBytes"]) for name in names}
+    return tuple(layout.Field(int(found[name]["slot"]) * 256 + found[name]["offset"] * 8, sizes[name] * 8) for name in names)

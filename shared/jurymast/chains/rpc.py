@@ -60,7 +60,6 @@ async def open_session() -> AsyncIterator[aiohttp.ClientSession]:
     # Every request has its own deadline.
     async with aiohttp.ClientSession(
         connector=connector,
-        headers=HEADERS,
         timeout=aiohttp.ClientTimeout(),
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -123,7 +122,7 @@ class Endpoint:
 
     async def _post(self, payload: Any) -> bytes:
         data = msgspec.json.encode(payload)
-        async with self._session.post(self._url, data=data, allow_redirects=False) as response:
+        async with self._session.post(self._url, data=data, headers=HEADERS, allow_redirects=False) as response:
             if response.status != OK:
                 raise Failed("http", f"status {response.status}")
             if response.headers.get("Content-Encoding", "identity") != "identity":

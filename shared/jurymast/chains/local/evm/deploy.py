@@ -1,40 +1,22 @@
-"""Contracts at addresses that follow from their code alone, each deployed once, however often this is asked for.
-
-The factory that stands at one address of every EVM chain makes them (CREATE2): the address is a hash of the code and a salt, so
-that no sender, nonce or order of deployments changes it, and what stands there is what was meant.
-"""
+"""Brings contracts and funds to a chain, whatever of them is there already."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
 
 from jurymast.chains.calls import Call, Refused
 from jurymast.chains.evm.header import quantity
+from jurymast.chains.local.evm.contracts import FACTORY, Deployment
 from jurymast.chains.rpc import Endpoint, Failed
-from jurymast.crypto.keccak import keccak256
 from jurymast.errors import Fatal, Transient
 
-FACTORY = bytes.fromhex("4e59b44847b379578588920ca78fbf26c0b4956c")
-SALT_BYTES = 32
 WAIT_S = 15.0
 LOOK_S = 0.05
 
 _text = msgspec.json.Decoder(str)
-
-
-class Deployment(NamedTuple):
-    name: str
-    code: bytes
-    """What makes it, with the arguments of its constructor behind it."""
-    salt: bytes = bytes(SALT_BYTES)
-
-    @property
-    def address(self) -> bytes:
-        return keccak256(b"\xff", FACTORY, self.salt, keccak256(self.code))[12:]
 
 
 class NotDeployed(Fatal):

@@ -12,6 +12,9 @@ CHAIN_ID = 412_346
 MNEMONIC = "test test test test test test test test test test test junk"
 """Everybody's: the keys of these accounts are known, and worth nothing anywhere."""
 
+STATE_END = b'"historical_states":null}'
+"""With which a whole file of its state ends. It is written in place, so that a node that is killed may leave a part of one."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
