@@ -29,8 +29,8 @@ async def measure(scale: Scale) -> AsyncIterator[Figure]:
 def _settled() -> float:
     """Seconds for one; signatures are checked before an intent is in the ledger."""
     ledger, seconds = Ledger(bytes(32)), 0.0
-    _say(ledger, EpochOpened(epoch=1, chain=ARBITRUM, fee_bps=10))
-    for at, account in enumerate(PEOPLE):
+    _say(ledger, EpochOpened(epoch=1, chain=ARBITRUM, fee_bps=10, opening=0))
+    for at, account in enumerate(PEOPLE, 1):
         deposit = Deposited(chain=ARBITRUM, epoch=1, sequence=at, account=account, asset=EUR, amount=10**9, height=at)
         _say(ledger, deposit)
         _say(

@@ -10,8 +10,13 @@ from jurymast.book.grid import EMPTY_ROOT, Grid
 from jurymast.book.lock import GuardSet, Lock
 from jurymast.book.signed import (
     ARBITRUM,
+    NO_ASSET,
+    SOLANA,
+    BridgeIn,
+    BridgeOut,
     Intent,
     Join,
+    Listing,
     LockTransition,
     Permit,
     Signed,
@@ -19,7 +24,7 @@ from jurymast.book.signed import (
     Verdict,
     Withdrawal,
     domain,
-    hash_of_accounts,
+    hash_of_absent,
     hash_of_actions,
     hash_of_amounts,
     hash_of_nonces,
@@ -38,9 +43,9 @@ def key(name: str) -> SigningKey:
 
 
 class Person:
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, id_: bytes | None = None) -> None:
         self.key = key(name)
-        self.id = self.key.address.rjust(32, b"\0")
+        self.id = id_ or self.key.address.rjust(32, b"\0")
 
     def intent(
         self, nonce: int, sell: int, amount: int, buy: int, least: int = 0, *, deadline: int = SOON, fee: int = 10_000
@@ -57,6 +62,11 @@ class Person:
             Withdrawal(account=self.id, asset=asset, amount=amount, chain=chain, recipient=self.id, nonce=nonce, deadline=SOON)
         )
 
+    def bridge_out(self, nonce: int, asset: int, amount: int, *, source: int = ARBITRUM, target: int = SOLANA) -> Action:
+        return self.signs(
+            BridgeOut(account=self.id, asset=asset, amount=amount, source=source, target=target, nonce=nonce, deadline=SOON)
+        )
+
     def join(self, nonce: int, terms: Terms) -> Action:
         match = terms.content()
         return self.signs(
@@ -66,11 +76,14 @@ class Person:
     def verdict(self, terms: Terms, *ranking: Person, step: int = 1) -> Action:
         return self.signs(Verdict(match=terms.content(), step=step, ranking=tuple(each.id for each in ranking)), terms)
 
-    def signs(self, signed: Intent | Withdrawal | Join | Verdict, terms: Terms | None = None) -> Action:
+    def signs(self, signed: Intent | Withdrawal | BridgeOut | Join | Verdict, terms: Terms | None = None) -> Action:
         return Action(signed=signed, signature=self.key.sign(signed.digest(DOMAIN)), terms=terms)
 
 
 ANN, BEN, EVE, TREASURY, ORACLE = (Person(name) for name in ("ann", "ben", "eve", "treasury", "oracle"))
+SOL = Person("sol", b"s" * 32)
+"""Whoever signs for a Solana key that has registered."""
+PAUSER = key("pauser").address
 GUARD_KEYS = sorted((key(f"guard {number}") for number in range(3)), key=lambda each: each.address)
 GUARDS = Guards(tuple(each.address for each in GUARD_KEYS), 2)
 TERMS = Terms(asset=EUR, stake=100, players=2, oracle=ORACLE.key.address, fee_bps=1_000, prizes_bps=(10_000,), salt=bytes(32))
@@ -80,8 +93,22 @@ def by_guards(signed: Signed, who: Sequence[int] = (0, 1)) -> tuple[bytes, ...]:
     return tuple(GUARD_KEYS[number].sign(signed.digest(DOMAIN)) for number in who)
 
 
+LIMIT, WINDOW = 1_000, 100
+
+
+def listing(chain: int, asset: int) -> Listing:
+    """A token with as many decimals as the grid counts."""
+    return Listing(
+        chain=chain, asset=asset, token=keccak256(bytes([asset])), token_decimals=6, grid_decimals=6,
+        bridge_limit=LIMIT, bridge_window=WINDOW,
+    )  # fmt: skip
+
+
 def begin(chain: int = ARBITRUM) -> Grid:
-    return Grid(Lock(chain, GuardSet(GUARDS, 1)), DOMAIN, TREASURY.id)
+    grid = Grid(Lock(chain, GuardSet(GUARDS, 1)), DOMAIN, TREASURY.id, PAUSER)
+    for signed in (listing(chain, EUR), listing(chain, USD)):
+        operations.list_asset(grid, signed, by_guards(signed))
+    return grid
 
 
 def move(
@@ -91,11 +118,12 @@ def move(
     root: bytes = EMPTY_ROOT,
     totals: Mapping[int, int] | None = None,
     fee_bps: int = 0,
+    now: int = NOW,
 ) -> None:
     signed = LockTransition(
         epoch=epoch, active=active, root=root, totals=hash_of_amounts(totals or {}), source_height=0, fee_bps=fee_bps
     )
-    operations.transition(grid, signed, totals or {}, by_guards(signed))
+    operations.transition(grid, signed, totals or {}, by_guards(signed), now)
 
 
 def opened(*deposits: tuple[Person, int, int], fee_bps: int = 0) -> Grid:
@@ -112,7 +140,7 @@ def permitted(
     *actions: Action,
     number: int = 1,
     prices: Mapping[int, int] | None = None,
-    newcomers: tuple[bytes, ...] = (),
+    absent: tuple[tuple[bytes, int], ...] = (),
     dead: tuple[tuple[bytes, int], ...] = (),
     expiry: int = SOON,
     who: Sequence[int] = (0, 1),
@@ -127,14 +155,25 @@ def permitted(
         expiry=expiry,
         actions=hash_of_actions(action.signed.digest(DOMAIN) for action in actions),
         prices=hash_of_amounts(prices),
-        newcomers=hash_of_accounts(newcomers),
+        absent=hash_of_absent(absent),
         dead=hash_of_nonces(dead),
     )
-    return Batch(permit=permit, signatures=by_guards(permit, who), actions=actions, prices=prices, newcomers=newcomers, dead=dead)
+    return Batch(permit=permit, signatures=by_guards(permit, who), actions=actions, prices=prices, absent=absent, dead=dead)
 
 
 def run(grid: Grid, *actions: Action, number: int = 1, now: int = NOW, prices: Mapping[int, int] | None = None) -> bytes:
     return execute(grid, permitted(grid, *actions, number=number, prices=prices), now)
+
+
+def arrives(grid: Grid, id_: bytes, asset: int, amount: int, now: int = NOW) -> None:
+    """Over the bridge."""
+    signed = BridgeIn(id=id_, chain=grid.lock.chain, asset=asset, amount=amount, expiry=now + 1)
+    operations.bridge_in(grid, signed, by_guards(signed), now)
+
+
+def new(*people: Person) -> tuple[tuple[bytes, int], ...]:
+    """Of whom the cut has no leaf at all."""
+    return tuple((person.id, NO_ASSET) for person in people)
 
 
 def has(grid: Grid, person: Person, asset: int) -> int:

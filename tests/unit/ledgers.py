@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from jurymast.book import entry, operations
 from jurymast.book.cut import imbalance, leaves, totals, tree
@@ -12,24 +12,27 @@ from jurymast.book.events import (
     BatchPlanned,
     BatchReleased,
     BatchResolved,
+    BridgeArrived,
+    Credited,
     Deposited,
     EpochCut,
     EpochFrozen,
     EpochOpened,
     Event,
     IntentAccepted,
+    Registered,
 )
 from jurymast.book.execute import Action, execute
 from jurymast.book.grid import EMPTY_ROOT, Grid
-from jurymast.book.leaves import AccountLeaf, BalanceLeaf, HoldLeaf, MatchLeaf
+from jurymast.book.leaves import AccountLeaf, BalanceLeaf, HoldLeaf, MatchLeaf, OrderLeaf
 from jurymast.book.ledger import Applied, apply
 from jurymast.book.refusals import Refusal
-from jurymast.book.signed import ARBITRUM, SOLANA, Resolve
+from jurymast.book.signed import ARBITRUM, NO_ASSET, SOLANA, Credit, Resolve
 from jurymast.book.state import Ledger
 from jurymast.crypto.merkle import leaf
-from tests.unit.grids import NOW, SOON, TREASURY, Person, begin, by_guards, move, permitted
+from tests.unit.grids import EUR, NOW, SOON, TREASURY, USD, Person, arrives, begin, by_guards, move, permitted
 
-PRICES = {1: 1, 2: 1}
+PRICES = {EUR: 1, USD: 1}
 
 
 class World:
@@ -39,7 +42,8 @@ class World:
         self.log: list[Event] = []
         self.batches = 0
         self.fee_bps = fee_bps
-        self.holds: dict[int, list[HoldLeaf]] = {}
+        self.late: list[Credit] = []
+        """Deposits of which nobody has told the ledger."""
         self._open(1, chain, EMPTY_ROOT)
 
     @property
@@ -65,6 +69,28 @@ class World:
             )
         )  # fmt: skip
 
+    def deposit_late(self, person: Person, asset: int, amount: int) -> None:
+        """Above the height of the cut that comes next."""
+        sequence = operations.deposit(self.grid, person.id, asset, amount, NOW)
+        self.late.append(
+            Credit(origin=self.ledger.chain, sequence=sequence, account=person.id, asset=asset, amount=amount)
+        )  # fmt: skip
+
+    def credit(self, late: Credit) -> None:
+        entry.credit(self.grid, late, by_guards(late), NOW)
+        self.must(
+            Credited(chain=late.origin, sequence=late.sequence, account=late.account, asset=late.asset, amount=late.amount)
+        )  # fmt: skip
+
+    def register(self, person: Person) -> None:
+        operations.register(self.grid, person.id, person.key.address, NOW)
+        self.must(Registered(account=person.id, authority=person.key.address))
+
+    def arrive(self, transfer: bytes) -> None:
+        under_way = self.ledger.transfers[transfer]
+        arrives(self.grids[under_way.target], transfer, under_way.asset, under_way.amount)
+        self.must(BridgeArrived(transfer=transfer))
+
     def plan(self, *actions: Action, prices: dict[int, int] | None = None) -> Applied | Refusal:
         """Under the next number, `batches`."""
         for action in actions:
@@ -76,20 +102,25 @@ class World:
         self, *actions: Action, prices: dict[int, int] | None = None, dead: tuple[tuple[bytes, int], ...] = ()
     ) -> BatchPlanned:
         ledger = self.ledger
-        new = [id_ for action in actions if (id_ := getattr(action.signed, "account", None)) and self.is_new(id_)]
+        owners = dict.fromkeys(id_ for action in actions if (id_ := getattr(action.signed, "account", None)))
         return BatchPlanned(
             chain=ledger.chain, epoch=ledger.epoch, batch=self.batches, expiry=SOON, actions=actions,
-            prices=PRICES if prices is None else prices, newcomers=tuple(dict.fromkeys(new)), dead=dead,
+            prices=PRICES if prices is None else prices, absent=tuple(self.absent(*owners)), dead=dead,
         )  # fmt: skip
 
-    def is_new(self, id_: bytes) -> bool:
-        return self.ledger.account(id_).since == self.ledger.cuts
+    def absent(self, *accounts: bytes) -> Iterator[tuple[bytes, int]]:
+        """Whatever of these the last cut has no leaf of."""
+        for id_ in accounts:
+            if self.ledger.account(id_).since == self.ledger.cuts:
+                yield id_, NO_ASSET
+            else:
+                yield from ((id_, asset) for asset in PRICES if self.ledger.balance(id_, asset).since == self.ledger.cuts)
 
     def perform(self, planned: BatchPlanned) -> Refusal | None:
         """On the grid alone."""
         grid = self.grids[planned.chain]
         batch = permitted(
-            grid, *planned.actions, number=planned.batch, prices=planned.prices, newcomers=planned.newcomers, dead=planned.dead
+            grid, *planned.actions, number=planned.batch, prices=planned.prices, absent=planned.absent, dead=planned.dead
         )
         try:
             execute(grid, batch, NOW)
@@ -113,18 +144,22 @@ class World:
         assert isinstance(planned, BatchPlanned)
         return self.settle(planned)
 
-    def fail_over(self) -> None:
-        """What is outstanding is in doubt, and everything enters the other chain."""
+    def fail_over(self, target: int = 0, *, burnt: int = 0) -> None:
+        """What is outstanding is in doubt, and everything enters the other chain, or the one that it is told; some numbers are
+        burnt first."""
         ledger, source = self.ledger, self.ledger.chain
         self.must(EpochFrozen(epoch=ledger.epoch))
         for chain, epoch, batch in list(ledger.outstanding):
             if chain == source and epoch == ledger.opened:
                 self.must(BatchDoubted(chain=chain, epoch=epoch, batch=batch))
         self.must(EpochCut(epoch=ledger.epoch, heights={source: ledger.height}))
+        for _ in range(burnt):
+            self.must(EpochFrozen(epoch=ledger.epoch + 1))
+            self.must(EpochCut(epoch=ledger.epoch, heights={source: ledger.height}))
         cut, found = tree(ledger), list(leaves(ledger))
         self.proofs = {each.key: cut.proof(each.key, leaf(each.content())) for each in found}
         self.cut_holds = [each for each in found if isinstance(each, HoldLeaf)]
-        self._open(ledger.epoch + 1, SOLANA + ARBITRUM - source, cut.root)
+        self._open(ledger.epoch + 1, target or SOLANA + ARBITRUM - source, cut.root)
         for each in found:
             match each:
                 case AccountLeaf():
@@ -133,10 +168,14 @@ class World:
                     entry.enter_balance(self.grid, each, self.proofs[each.key], NOW)
                 case MatchLeaf():
                     entry.enter_match(self.grid, each, ledger.matches[each.terms].terms, self.proofs[each.key], NOW)
+                case OrderLeaf():
+                    entry.enter_order(self.grid, each, self.proofs[each.key], NOW)
 
     def resolve(self, chain: int, epoch: int, batch: int, *, executed: bool) -> None:
-        signed = Resolve(origin=chain, epoch=epoch, batch=batch, executed=executed)
-        entry.resolve(self.grid, signed, by_guards(signed), NOW)
+        """Where it is a batch of the active chain, that knows."""
+        if chain != self.ledger.chain:
+            signed = Resolve(origin=chain, epoch=epoch, batch=batch, executed=executed)
+            entry.resolve(self.grid, signed, by_guards(signed), NOW)
         for hold in self.cut_holds:
             if (hold.origin, hold.epoch, hold.batch) == (chain, epoch, batch):
                 entry.settle_hold(self.grid, hold, self.proofs[hold.key], NOW)
@@ -156,10 +195,14 @@ class World:
                 assert here.held == there.held
         for asset, owed in ledger.liabilities.items():
             assert grid.asset(asset).liabilities == owed
+        if not ledger.outstanding and not self.late:
+            for (chain, asset), vault in ledger.vaults.items():
+                assert self.grids[chain].asset(asset).vault == vault
 
     def _open(self, epoch: int, chain: int, root: bytes) -> None:
-        move(self.grids[chain], epoch, chain, root, totals(self.ledger), self.fee_bps)
-        self.must(EpochOpened(epoch=epoch, chain=chain, fee_bps=self.fee_bps))
+        grid = self.grids[chain]
+        move(grid, epoch, chain, root, totals(self.ledger), self.fee_bps)
+        self.must(EpochOpened(epoch=epoch, chain=chain, fee_bps=self.fee_bps, opening=grid.opening))
 
 
 def fold(events: Iterable[Event], ledger: Ledger | None = None) -> Ledger:

@@ -13,23 +13,27 @@ from hypothesis import strategies as st
 from jurymast.book import entry
 from jurymast.book.execute import execute
 from jurymast.book.grid import EMPTY_ROOT, Grid
-from jurymast.book.leaves import NO_NONCE, AccountLeaf, BalanceLeaf, HoldLeaf, MatchLeaf
+from jurymast.book.leaves import NO_NONCE, NOBODY, AccountLeaf, BalanceLeaf, HoldLeaf, MatchLeaf, OrderLeaf
 from jurymast.book.nonces import Nonces
-from jurymast.book.operations import deposit
+from jurymast.book.operations import deposit, register
 from jurymast.book.refusals import (
-    AlreadyDone,
+    AlreadyCredited,
     AlreadyEntered,
+    AlreadyResolved,
+    AlreadySettled,
     InsufficientBalance,
     NonceUsed,
+    NoSuchAsset,
     NotActive,
     NotEntered,
+    NotLate,
     NotResolved,
     Refusal,
     TotalsExceeded,
     UnlikeTerms,
     WrongChain,
 )
-from jurymast.book.signed import ARBITRUM, SOLANA, Credit, Resolve
+from jurymast.book.signed import ARBITRUM, NO_ASSET, SOLANA, Credit, Resolve
 from jurymast.crypto.merkle import BadProof, leaf
 from jurymast.crypto.secp256k1 import NoQuorum
 from jurymast.crypto.snapshot import SnapshotTree
@@ -48,12 +52,13 @@ from tests.unit.grids import (
     by_guards,
     has,
     move,
+    new,
     owed,
     permitted,
     run,
 )
 
-Leaf = AccountLeaf | BalanceLeaf | HoldLeaf | MatchLeaf
+Leaf = AccountLeaf | BalanceLeaf | HoldLeaf | MatchLeaf | OrderLeaf
 
 
 UNUSED = Nonces()
@@ -67,9 +72,9 @@ def balance(person: Person, asset: int, available: int, held: int = 0) -> Balanc
     return BalanceLeaf(account=person.id, asset=asset, available=available, held=held)
 
 
-def hold(person: Person, out: int, into: int, nonce: int = 0, batch: int = 9) -> HoldLeaf:
+def hold(person: Person, out: int, into: int, nonce: int = 0, batch: int = 9, origin: int = SOLANA) -> HoldLeaf:
     return HoldLeaf(
-        origin=SOLANA, epoch=1, batch=batch, account=person.id, nonce=nonce,
+        origin=origin, epoch=1, batch=batch, account=person.id, nonce=nonce,
         out_asset=EUR, out_amount=out, in_asset=USD, in_amount=into,
     )  # fmt: skip
 
@@ -77,7 +82,14 @@ def hold(person: Person, out: int, into: int, nonce: int = 0, batch: int = 9) ->
 class Cut:
     """A tree of leaves, and a grid that an epoch was opened on with its root."""
 
-    def __init__(self, *leaves: Leaf, totals: dict[int, int] | None = None, epoch: int = 2, grid: Grid | None = None) -> None:
+    def __init__(
+        self,
+        *leaves: Leaf,
+        totals: dict[int, int] | None = None,
+        epoch: int = 2,
+        grid: Grid | None = None,
+        active: int = ARBITRUM,
+    ) -> None:
         self.tree = SnapshotTree({each.key: leaf(each.content()) for each in leaves})
         self.grid = grid or begin()
         if totals is None:
@@ -87,7 +99,7 @@ class Cut:
                     totals[each.asset] += each.available + each.held
                 elif isinstance(each, MatchLeaf):
                     totals[EUR] += TERMS.stake * len(each.players)
-        move(self.grid, epoch, root=self.tree.root, totals=totals)
+        move(self.grid, epoch, active, root=self.tree.root, totals=totals)
 
     def proof(self, each: Leaf) -> list[bytes]:
         return self.tree.proof(each.key, leaf(each.content()))
@@ -101,6 +113,8 @@ class Cut:
                     entry.enter_balance(self.grid, each, self.proof(each), NOW)
                 case MatchLeaf():
                     entry.enter_match(self.grid, each, TERMS, self.proof(each), NOW)
+                case OrderLeaf():
+                    entry.enter_order(self.grid, each, self.proof(each), NOW)
                 case HoldLeaf():
                     entry.settle_hold(self.grid, each, self.proof(each), NOW)
 
@@ -154,10 +168,80 @@ def test_whom_the_guards_call_new_needs_no_leaf() -> None:
     trade = (EVE.intent(0, EUR, 50, USD), ANN.intent(0, USD, 50, EUR))
     with pytest.raises(NotEntered):
         run(cut.grid, *trade)
-    execute(cut.grid, permitted(cut.grid, *trade, newcomers=(EVE.id,)), NOW)
+    execute(cut.grid, permitted(cut.grid, *trade, absent=new(EVE)), NOW)
     assert (has(cut.grid, EVE, USD), has(cut.grid, EVE, EUR)) == (50, 0)
     with pytest.raises(AlreadyEntered):
         entry.enter_balance(cut.grid, balance(EVE, EUR, 50), [], NOW)
+
+
+def test_what_was_received_is_usable_once_the_guards_call_the_balance_absent() -> None:
+    cut = Cut(account(ANN), balance(ANN, USD, 100))
+    deposit(cut.grid, ANN.id, EUR, 50, NOW)
+    cut.enter(account(ANN))
+    withdrawal = ANN.withdrawal(0, EUR, 50)
+    with pytest.raises(InsufficientBalance):
+        run(cut.grid, withdrawal)
+    execute(cut.grid, permitted(cut.grid, withdrawal, absent=((ANN.id, EUR),)), NOW)
+    assert cut.grid.balance(ANN.id, EUR) == (2, True, 0, 0, 0)
+    with pytest.raises(AlreadyEntered) as refused:
+        entry.enter_balance(cut.grid, balance(ANN, EUR, 50), [], NOW)
+    assert refused.value.data == {"content": balance(ANN, EUR, 50).content()}
+
+
+def test_two_batches_may_both_say_what_is_absent_and_what_has_entered_stays() -> None:
+    leaves = (account(ANN), balance(ANN, EUR, 100))
+    cut = Cut(*leaves)
+    cut.enter(*leaves)
+    said = (*new(EVE), (EVE.id, EUR), (ANN.id, USD), *new(ANN), (ANN.id, EUR))
+    execute(cut.grid, permitted(cut.grid, absent=said), NOW)
+    deposit(cut.grid, EVE.id, EUR, 5, NOW)
+    before = deepcopy((cut.grid.accounts, cut.grid.balances))
+    execute(cut.grid, permitted(cut.grid, absent=said[::-1], number=2), NOW)
+    assert (cut.grid.accounts, cut.grid.balances) == before
+    assert (has(cut.grid, ANN, EUR), cut.grid.account(ANN.id).new, has(cut.grid, EVE, EUR)) == (100, False, 5)
+
+
+def test_what_was_registered_here_stays_where_the_cut_knows_of_nobody() -> None:
+    key, other = b"s" * 32, b"t" * 32
+    leaves = [AccountLeaf(account=id_, authority=by, nonces=bytes(32)) for id_, by in ((key, NOBODY), (other, BEN.key.address))]
+    cut = Cut(*leaves, grid=begin(SOLANA), active=SOLANA)
+    for id_ in (key, other):
+        register(cut.grid, id_, ANN.key.address, NOW)
+    cut.enter(*leaves)
+    assert [cut.grid.account(id_).authority for id_ in (key, other)] == [ANN.key.address, BEN.key.address]
+
+
+def test_an_order_enters_and_nothing_else_changes() -> None:
+    order = OrderLeaf(id=b"o" * 32, account=ANN.id, market=5, buy=True, price=3, quantity=4, sequence=5)
+    cut = Cut(order)
+    before = deepcopy(cut.grid)
+    forged = msgspec.structs.replace(order, price=4)
+    with pytest.raises(BadProof):
+        entry.enter_order(cut.grid, forged, cut.proof(order), NOW)
+    cut.enter(order)
+    before.orders[order.id] = 2
+    assert cut.grid == before
+    with pytest.raises(AlreadyEntered) as refused:
+        cut.enter(order)
+    assert refused.value.data == {"content": order.content()}
+    Cut(order, epoch=3, grid=cut.grid).enter(order)
+    assert cut.grid.orders == {order.id: 3}
+
+
+def test_nothing_enters_under_the_number_of_no_asset() -> None:
+    terms = msgspec.structs.replace(TERMS, asset=NO_ASSET)
+    leaves = (balance(ANN, NO_ASSET, 1), MatchLeaf(terms=terms.content(), step=0, players=(ANN.id,)))
+    cut = Cut(*leaves, totals={NO_ASSET: 1_000})
+    with pytest.raises(NoSuchAsset):
+        cut.enter(leaves[0])
+    with pytest.raises(NoSuchAsset):
+        entry.enter_match(cut.grid, leaves[1], terms, cut.proof(leaves[1]), NOW)
+    late = Credit(origin=SOLANA, sequence=4, account=EVE.id, asset=NO_ASSET, amount=11)
+    with pytest.raises(NoSuchAsset):
+        entry.credit(cut.grid, late, by_guards(late), NOW)
+    resolved(cut.grid, executed=True)
+    with pytest.raises(NoSuchAsset):
+        entry.settle_hold(cut.grid, msgspec.structs.replace(hold(ANN, 1, 1), in_asset=NO_ASSET), [], NOW)
 
 
 def test_what_was_written_in_an_older_epoch_is_dead() -> None:
@@ -240,7 +324,7 @@ def test_a_hold_posts_when_its_batch_executed() -> None:
     assert cut.grid.account(ANN.id).nonces.used(0)
     with pytest.raises(NonceUsed):
         run(cut.grid, ANN.withdrawal(0, EUR, 1))
-    with pytest.raises(AlreadyDone):
+    with pytest.raises(AlreadySettled):
         cut.enter(hold(ANN, 40, 30))
 
 
@@ -250,7 +334,7 @@ def test_a_hold_voids_when_it_did_not_and_the_intent_may_still_execute() -> None
     cut.enter(hold(ANN, 40, 30))
     assert cut.grid.balance(ANN.id, EUR)[2:4] == (100, 0)
     assert not cut.grid.account(ANN.id).nonces.used(0)
-    with pytest.raises(AlreadyDone):
+    with pytest.raises(AlreadySettled):
         cut.enter(hold(ANN, 40, 30))
 
 
@@ -263,8 +347,45 @@ def test_what_became_of_a_batch_is_said_once_by_guards_about_another_chain() -> 
     with pytest.raises(WrongChain):
         entry.resolve(cut.grid, own, by_guards(own), NOW)
     resolved(cut.grid, executed=False)
-    with pytest.raises(AlreadyDone):
+    with pytest.raises(AlreadyResolved):
         resolved(cut.grid, executed=True)
+
+
+def test_of_its_own_batches_a_chain_knows_itself_what_became_once_their_epoch_is_over() -> None:
+    ours, void, now = (hold(ANN, 40, 30, batch=batch, origin=ARBITRUM) for batch in (9, 8, 7))
+    now = msgspec.structs.replace(now, epoch=2)
+    grid = begin()
+    move(grid, 1)
+    execute(grid, permitted(grid, number=9), NOW)
+    leaves = (account(ANN), balance(ANN, EUR, 0, held=120))
+    cut = Cut(*leaves, ours, void, now, grid=grid)
+    cut.enter(*leaves)
+    cut.enter(ours, void)
+    assert cut.grid.balance(ANN.id, EUR)[2:4] == (40, 40)
+    assert cut.grid.balance(ANN.id, USD).received == 30
+    for executed in (False, True):
+        with pytest.raises(NotResolved) as refused:
+            cut.enter(now)
+        assert refused.value.data == {"origin": ARBITRUM, "epoch": 2, "batch": 7}
+        if not executed:
+            execute(grid, permitted(grid, number=7), NOW)
+
+
+def test_a_late_deposit_of_this_chain_counts_if_it_came_before_the_epoch() -> None:
+    grid = begin()
+    move(grid, 1)
+    deposit(grid, EVE.id, EUR, 11, NOW)
+    cut = Cut(account(ANN), grid=grid)
+    deposit(grid, EVE.id, EUR, 12, NOW)
+    late = Credit(origin=ARBITRUM, sequence=1, account=EVE.id, asset=EUR, amount=11)
+    entry.credit(grid, late, by_guards(late), NOW)
+    assert (grid.balance(EVE.id, EUR).received, grid.asset(EUR).vault) == (23, 23)
+    with pytest.raises(AlreadyCredited):
+        entry.credit(cut.grid, late, by_guards(late), NOW)
+    counted = msgspec.structs.replace(late, sequence=2, amount=12)
+    with pytest.raises(NotLate) as refused:
+        entry.credit(cut.grid, counted, by_guards(counted), NOW)
+    assert refused.value.data == {"sequence": 2, "opening": 1}
 
 
 def test_a_hold_of_a_treasury_uses_no_nonce() -> None:
@@ -308,11 +429,8 @@ def test_a_late_deposit_counts_once_by_its_number() -> None:
     entry.credit(cut.grid, signed, by_guards(signed), NOW)
     assert cut.grid.balance(EVE.id, EUR).received == 11
     for again in (signed, msgspec.structs.replace(signed, amount=12)):
-        with pytest.raises(AlreadyDone):
+        with pytest.raises(AlreadyCredited):
             entry.credit(cut.grid, again, by_guards(again), NOW)
-    own = msgspec.structs.replace(signed, origin=ARBITRUM, sequence=5)
-    with pytest.raises(WrongChain):
-        entry.credit(cut.grid, own, by_guards(own), NOW)
 
 
 # -- properties --------------------------------------------------------------------------------------------------------

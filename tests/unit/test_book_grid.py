@@ -13,7 +13,7 @@ from jurymast.book import operations
 from jurymast.book.execute import Batch, execute
 from jurymast.book.grid import Grid
 from jurymast.book.refusals import (
-    AlreadyDone,
+    AlreadyBridged,
     BadRanking,
     BatchUsed,
     Expired,
@@ -53,6 +53,7 @@ from tests.unit.grids import (
     by_guards,
     has,
     move,
+    new,
     opened,
     owed,
     permitted,
@@ -107,7 +108,7 @@ def test_a_permit_is_for_this_batch_here_and_now_and_once(grid: Grid) -> None:
         msgspec.structs.replace(good, actions=good.actions[:1]),
         msgspec.structs.replace(good, actions=good.actions[::-1]),
         msgspec.structs.replace(good, prices={EUR: 1, USD: 2}),
-        msgspec.structs.replace(good, newcomers=(EVE.id,)),
+        msgspec.structs.replace(good, absent=new(EVE)),
         msgspec.structs.replace(good, dead=((ANN.id, 5),)),
     ):
         refused(grid, changed, WrongBatch)
@@ -177,7 +178,7 @@ def test_what_is_not_in_the_vault_waits(grid: Grid) -> None:
     assert error.data == {"asset": EUR, "vault": 5, "needed": 6}
     transfer = BridgeIn(id=b"t" * 32, chain=ARBITRUM, asset=EUR, amount=1, expiry=SOON)
     operations.bridge_in(grid, transfer, by_guards(transfer), NOW)
-    with pytest.raises(AlreadyDone):
+    with pytest.raises(AlreadyBridged):
         operations.bridge_in(grid, transfer, by_guards(transfer), NOW)
     run(grid, ANN.withdrawal(0, EUR, 6))
     assert grid.asset(EUR).vault == 0

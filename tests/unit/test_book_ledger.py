@@ -17,7 +17,6 @@ from jurymast.book.events import (
     BatchReleased,
     BatchResolved,
     BridgeArrived,
-    BridgeSent,
     Credited,
     Deposited,
     EpochCut,
@@ -38,12 +37,17 @@ from jurymast.book.execute import Action
 from jurymast.book.leaves import AccountLeaf, BalanceLeaf, HoldLeaf, MatchLeaf, OrderLeaf
 from jurymast.book.ledger import Applied, apply
 from jurymast.book.refusals import (
-    AlreadyDone,
+    AlreadyAccepted,
+    AlreadyBridged,
+    AlreadyCounted,
     AlreadyEntered,
+    AlreadyRegistered,
     AmountTooLarge,
     BadFee,
     BadMarket,
+    BadPlayers,
     BadRanking,
+    BatchTooLarge,
     BatchUsed,
     Conflict,
     CutTooLow,
@@ -52,20 +56,24 @@ from jurymast.book.refusals import (
     FloorTooLow,
     InsufficientBalance,
     InsufficientFloat,
+    Late,
     LimitNotMet,
     Malformed,
     MatchMoves,
     NoFate,
     NonceTooFar,
     NonceUsed,
+    NoSuchAsset,
     NoSuchBatch,
     NoSuchChain,
     NoSuchMarket,
     NoSuchMatch,
     NoSuchOrder,
     NoSuchTransfer,
+    NotAuthorised,
     NotDead,
     NothingMoved,
+    NotLate,
     NotOpen,
     NotYetExpired,
     OutOfOrder,
@@ -74,14 +82,12 @@ from jurymast.book.refusals import (
     WrongChain,
     WrongPhase,
 )
-from jurymast.book.signed import ARBITRUM, SOLANA
+from jurymast.book.signed import ARBITRUM, NO_ASSET, SOLANA, hash_of_absent
 from jurymast.book.state import Balance, Fate, Status
-from tests.unit.grids import ANN, BEN, EUR, EVE, NOW, ORACLE, SOON, TERMS, TREASURY, USD, Person
+from tests.unit.grids import ANN, BEN, EUR, EVE, NOW, ORACLE, SOL, SOON, TERMS, TREASURY, USD, Person, new
 from tests.unit.ledgers import World, fold
 
 MATCH = TERMS.content()
-SOL = Person("solana")
-SOL.id = b"s" * 32
 
 
 @pytest.fixture
@@ -132,10 +138,10 @@ def test_the_same_event_counts_once_wherever_it_comes_again(world: World) -> Non
 
 
 def test_what_was_refused_may_fit_at_a_later_place(world: World) -> None:
-    sent = BridgeSent(transfer=b"t" * 32, source=SOLANA, target=ARBITRUM, asset=EUR, amount=2_001)
-    refused(world, sent, InsufficientFloat, vault=2_000, needed=2_001)
+    world.plan(EVE.withdrawal(0, EUR, 1_001, chain=SOLANA))
+    refused(world, planned := world.log[-1], InsufficientBalance, available=1_000, needed=1_001)
     world.deposit(EVE, EUR, 1)
-    world.must(sent)
+    world.must(planned)
 
 
 def test_events_travel_as_bytes(world: World) -> None:
@@ -158,7 +164,7 @@ def test_an_intent_lives_until_it_executes(world: World) -> None:
     assert world.run(intent, other) is None
     assert status(world, intent) is Status.EXECUTED
     again = IntentAccepted(action=intent, now=NOW + 1)
-    refused(world, again, AlreadyDone)
+    refused(world, again, AlreadyAccepted, owner=ANN.id, nonce=0)
     refused(world, IntentAccepted(action=ANN.intent(0, EUR, 99, USD), now=NOW), Conflict, owner=ANN.id, nonce=0)
     world.batches += 1
     refused(world, world.planned(intent, other), NotOpen, nonce=0)
@@ -239,19 +245,22 @@ def deposited(**changed: Any) -> Deposited:
     [
         (deposited(chain=ARBITRUM), WrongChain),
         (deposited(epoch=2), WrongPhase),
-        (deposited(sequence=1, amount=7), AlreadyDone),
+        (deposited(sequence=1, amount=7), AlreadyCounted),
+        (deposited(sequence=0), Late),
         (deposited(amount=0), NothingMoved),
         (deposited(amount=1 << 64), Malformed),
         (deposited(amount=(1 << 64) - 1), AmountTooLarge),
         (deposited(sequence=-1), AmountTooLarge),
         (deposited(height=-1), AmountTooLarge),
         (deposited(account=b"short"), Malformed),
-        (deposited(asset=1 << 32), Malformed),
+        (deposited(asset=1 << 32), NoSuchAsset),
+        (deposited(asset=NO_ASSET), NoSuchAsset),
         (FloorRaised(chain=3, account=ANN.id, floor=1), NoSuchChain),
         (FloorRaised(chain=1, account=ANN.id, floor=0), FloorTooLow),
         (Registered(account=ANN.id, authority=BEN.key.address), Malformed),
         (Registered(account=SOL.id, authority=b"short"), Malformed),
-        (Credited(chain=SOLANA, sequence=9, account=ANN.id, asset=EUR, amount=1), WrongChain),
+        (Registered(account=SOL.id, authority=bytes(20)), Malformed),
+        (Credited(chain=SOLANA, sequence=9, account=ANN.id, asset=EUR, amount=1), NotLate),
         (Credited(chain=7, sequence=9, account=ANN.id, asset=EUR, amount=1), NoSuchChain),
     ],
 )
@@ -263,14 +272,14 @@ def test_a_late_deposit_counts_once_by_its_chain_and_number(world: World) -> Non
     late = Credited(chain=ARBITRUM, sequence=1, account=EVE.id, asset=EUR, amount=11)
     world.must(late)
     assert has(world, EVE, EUR).available == 1_011
-    refused(world, msgspec.structs.replace(late, amount=12), AlreadyDone)
+    refused(world, msgspec.structs.replace(late, amount=12), AlreadyCounted, chain=ARBITRUM, sequence=1)
 
 
 def test_a_solana_key_registers_once_and_nobody_signs_for_it_before(world: World) -> None:
     world.must(deposited(account=SOL.id))
     assert {each.authority for each in leaves(world.ledger) if isinstance(each, AccountLeaf)} >= {bytes(20)}
     world.must(Registered(account=SOL.id, authority=SOL.key.address))
-    refused(world, Registered(account=SOL.id, authority=ANN.key.address), AlreadyDone)
+    refused(world, Registered(account=SOL.id, authority=ANN.key.address), AlreadyRegistered, account=SOL.id)
     assert world.ledger.account(SOL.id).authority == SOL.key.address
 
 
@@ -327,7 +336,9 @@ def changed(**fields: Any) -> Callable[[World], BatchPlanned]:
         (changed(prices={EUR: 1, USD: 1, -1: 1}), Malformed),
         (changed(prices={EUR: 1, USD: 2}), Refusal),
         (changed(dead=((ANN.id, -1),)), Malformed),
-        (changed(newcomers=(b"short",)), Malformed),
+        (changed(absent=((b"short", NO_ASSET),)), Malformed),
+        (changed(absent=((ANN.id, 1 << 32),)), Malformed),
+        (changed(actions=trade(0) * 201), BatchTooLarge),
         (changed(actions=trade(0)[:1] * 2), NotOpen),
         (changed(actions=(ANN.intent(0, EUR, 100, USD, 100), trade(0)[1])), NotOpen),
         (changed(actions=(ANN.intent(1, EUR, 100, USD),)), NotOpen),
@@ -352,7 +363,7 @@ def test_a_batch_must_settle_by_the_rules_of_the_grid_and_be_covered(world: Worl
 
 
 def test_a_withdrawal_takes_from_the_vault_once_it_is_planned(world: World) -> None:
-    world.must(BridgeSent(transfer=b"t", source=SOLANA, target=ARBITRUM, asset=EUR, amount=1_300))
+    assert world.run(TREASURY.bridge_out(0, EUR, 1_300, source=SOLANA, target=ARBITRUM)) is None
     assert world.plan(ANN.withdrawal(0, EUR, 600, chain=SOLANA)) is Applied.NOW
     place = last_batch(world)
     assert isinstance(world.plan(EVE.withdrawal(0, EUR, 101, chain=SOLANA)), InsufficientFloat)
@@ -394,12 +405,27 @@ def test_no_cut_is_below_what_was_counted(world: World) -> None:
     world.must(EpochCut(epoch=1, heights={SOLANA: 60}))
 
 
-def test_whom_the_cut_knows_is_no_newcomer(world: World) -> None:
+def test_what_the_cut_knows_is_not_absent(world: World) -> None:
     world.fail_over()
+    world.deposit(ANN, USD, 5)
     world.batches += 1
     plan = world.planned()
-    refused(world, msgspec.structs.replace(plan, newcomers=(ANN.id,)), AlreadyEntered, key=ANN.id)
-    world.must(msgspec.structs.replace(plan, newcomers=(ORACLE.id,)))
+    for absent in (new(ANN)[0], (ANN.id, EUR)):
+        said = msgspec.structs.replace(plan, absent=(absent,))
+        refused(world, said, AlreadyEntered, content=hash_of_absent([absent]))
+    world.must(msgspec.structs.replace(plan, absent=(*new(ORACLE), (ANN.id, USD), (ANN.id, 7), (ORACLE.id, EUR))))
+    world.fail_over()
+    refused(world, msgspec.structs.replace(plan, epoch=3, chain=SOLANA, absent=((ANN.id, USD),)), AlreadyEntered)
+
+
+def test_a_balance_of_which_the_cut_has_no_leaf_is_spent_once_a_batch_says_so(world: World) -> None:
+    world.fail_over()
+    world.deposit(ANN, USD, 50)
+    assert world.grid.balance(ANN.id, USD).received == 50
+    assert world.run(ANN.intent(0, USD, 50, EUR), EVE.intent(0, EUR, 50, USD)) is None
+    world.check_same()
+    assert world.run(EVE.intent(1, USD, 50, EUR), ANN.intent(1, EUR, 50, USD)) is None
+    world.check_same()
 
 
 # -- matches -----------------------------------------------------------------------------------------------------------
@@ -425,6 +451,13 @@ def test_an_oracle_may_correct_itself_until_its_verdict_is_planned(world: World)
     world.must(BatchReleased(**place))
     assert world.run(ORACLE.verdict(TERMS, EVE)) is None
     refused(world, IntentAccepted(action=ORACLE.verdict(TERMS, ANN), now=NOW + 1), Conflict)
+
+
+def test_a_match_has_so_many_players_and_an_asset(world: World) -> None:
+    assert isinstance(world.plan(ANN.join(0, msgspec.structs.replace(TERMS, players=65))), BadPlayers)
+    assert world.plan(ANN.join(1, msgspec.structs.replace(TERMS, players=64))) is Applied.NOW
+    nothing = msgspec.structs.replace(TERMS, asset=NO_ASSET, stake=0)
+    assert isinstance(world.plan(ANN.join(2, nothing)), NoSuchAsset)
 
 
 def test_one_batch_may_start_and_end_a_match(world: World) -> None:
@@ -548,23 +581,66 @@ def test_an_imbalance_shows_wherever_it_is(world: World) -> None:
 # -- the bridge --------------------------------------------------------------------------------------------------------
 
 
+def sends(nonce: int, amount: int, who: Person = TREASURY, source: int = SOLANA, target: int = ARBITRUM) -> Action:
+    return who.bridge_out(nonce, EUR, amount, source=source, target=target)
+
+
 def test_what_is_under_way_over_the_bridge_is_lost_nowhere_and_arrives_once(world: World) -> None:
-    sent = BridgeSent(transfer=b"t", source=SOLANA, target=ARBITRUM, asset=EUR, amount=500)
-    for bad, error in (({"amount": 0}, NothingMoved), ({"target": SOLANA}, NoSuchChain), ({"target": 9}, NoSuchChain)):
-        refused(world, msgspec.structs.replace(sent, **bad), error)
-    world.must(sent)
-    refused(world, msgspec.structs.replace(sent, amount=1), AlreadyDone)
+    action = sends(0, 500)
+    assert world.run(action) is None
+    transfer = action.signed.content()
+    assert world.grid.sent == {transfer: 500}
     refused(world, BridgeArrived(transfer=b"u"), NoSuchTransfer)
-    world.must(BridgeArrived(transfer=b"t"))
-    assert world.say(BridgeArrived(transfer=b"t")) is Applied.BEFORE
+    world.arrive(transfer)
+    arrived = BridgeArrived(transfer=transfer)
+    assert world.say(arrived) is Applied.BEFORE
     assert (world.ledger.vaults[SOLANA, EUR], world.ledger.vaults[ARBITRUM, EUR]) == (1_500, 500)
+    world.check_same()
+    del world.ledger.seen[arrived.id]
+    refused(world, arrived, AlreadyBridged, id=transfer)
+
+
+def test_only_the_treasury_sends_what_is_there_from_here_to_another_chain(world: World) -> None:
+    for action, error in (
+        (sends(0, 1, who=ANN), NotAuthorised),
+        (sends(0, 1, source=ARBITRUM), WrongChain),
+        (sends(1, 1, target=SOLANA), NoSuchChain),
+        (sends(2, 1, target=3), NoSuchChain),
+        (sends(3, 2_001), InsufficientFloat),
+    ):
+        answer = world.plan(action)
+        assert type(answer) is error, answer
+        assert type(world.perform(world.planned(action))) is error
+    assert has(world, TREASURY, EUR) == Balance()
+    assert world.plan(sends(4, 2_000)) is Applied.NOW
+    assert world.ledger.vaults[SOLANA, EUR] == 0
+    world.must(BatchReleased(**last_batch(world)))
+    assert (world.ledger.vaults[SOLANA, EUR], world.ledger.transfers) == (2_000, {})
+
+
+@pytest.mark.parametrize("executed", [True, False])
+def test_a_transfer_in_doubt_holds_its_nonce_and_its_tokens(world: World, *, executed: bool) -> None:
+    action = sends(0, 500)
+    world.plan(action)
+    place = world.planned(action)
+    if executed:
+        assert world.perform(place) is None
+    world.fail_over()
+    world.resolve(*place.key, executed=executed)
+    assert world.grid.account(TREASURY.id).nonces.used(0) == executed
+    if executed:
+        world.arrive(action.signed.content())
+    world.check_same()
+    assert (world.ledger.vaults[SOLANA, EUR], world.ledger.vaults.get((ARBITRUM, EUR), 0)) == (
+        (1_500, 500) if executed else (2_000, 0)
+    )
 
 
 # -- epochs ------------------------------------------------------------------------------------------------------------
 
 
 def test_epochs_are_opened_frozen_and_cut_in_this_order(world: World) -> None:
-    opened = EpochOpened(epoch=2, chain=ARBITRUM, fee_bps=0)
+    opened = EpochOpened(epoch=2, chain=ARBITRUM, fee_bps=0, opening=0)
     cut = EpochCut(epoch=1, heights={SOLANA: 50})
     refused(world, opened, WrongPhase, phase="open")
     refused(world, cut, WrongPhase)
@@ -589,10 +665,10 @@ def test_a_number_that_was_burnt_is_never_opened_and_its_cut_is_made_anew(world:
     world.must(EpochCut(epoch=1, heights={SOLANA: 50}))
     refused(world, EpochFrozen(epoch=0), EpochNotNewer, epoch=0, current=1)
     world.must(EpochFrozen(epoch=2))
-    refused(world, EpochOpened(epoch=3, chain=ARBITRUM, fee_bps=0), WrongPhase)
+    refused(world, EpochOpened(epoch=3, chain=ARBITRUM, fee_bps=0, opening=0), WrongPhase)
     world.must(EpochCut(epoch=2, heights={SOLANA: 50}))
-    refused(world, EpochOpened(epoch=2, chain=ARBITRUM, fee_bps=0), EpochNotNewer)
-    world.must(EpochOpened(epoch=3, chain=ARBITRUM, fee_bps=0))
+    refused(world, EpochOpened(epoch=2, chain=ARBITRUM, fee_bps=0, opening=0), EpochNotNewer)
+    world.must(EpochOpened(epoch=3, chain=ARBITRUM, fee_bps=0, opening=0))
     world.must(EpochFrozen(epoch=3))
 
 
@@ -643,7 +719,7 @@ def test_doubt_ends_in_its_order_either_way(world: World, *, first: bool, second
     for executed in (True, False):
         refused(world, BatchResolved(**two, executed=executed), OutOfOrder, batch=one["batch"])
     refused(world, BatchResolved(**{**one, "batch": 99}, executed=True), NoSuchBatch)
-    refused(world, BatchResolved(**{**one, "chain": ARBITRUM}, executed=True), WrongChain)
+    refused(world, BatchResolved(**{**one, "chain": ARBITRUM}, executed=True), NoSuchBatch)
     refused(world, BatchResolved(**{**one, "epoch": 2}, executed=True), WrongPhase)
     world.resolve(*one.values(), executed=first)
     world.check_same()
@@ -661,6 +737,29 @@ def test_a_dependent_batch_cannot_have_executed_alone(world: World) -> None:
     world.fail_over()
     world.resolve(*one.values(), executed=False)
     refused(world, BatchResolved(**two, executed=True), InsufficientBalance, account=ANN.id, asset=USD)
+
+
+@pytest.mark.parametrize("by_way_of_the_other", [True, False])
+@pytest.mark.parametrize("executed", [True, False])
+def test_back_on_the_same_chain_its_own_records_end_the_doubt(world: World, *, by_way_of_the_other: bool, executed: bool) -> None:
+    one, two = in_doubt(world)
+    if executed:
+        assert world.perform(world.ledger.outstanding[one["chain"], one["epoch"], one["batch"]].planned) is None
+    world.deposit_late(EVE, EUR, 9)
+    if by_way_of_the_other:
+        world.fail_over()
+    world.fail_over(SOLANA, burnt=1)
+    refused(world, BatchResolved(**{**one, "epoch": world.ledger.epoch}, executed=True), WrongPhase)
+    world.resolve(*one.values(), executed=executed)
+    world.resolve(*two.values(), executed=False)
+    world.credit(world.late.pop())
+    world.check_same()
+    (late,) = [event for event in world.log if isinstance(event, Credited)]
+    refused(world, msgspec.structs.replace(late, sequence=5), NotLate, sequence=5, opening=4)
+    refused(world, deposited(epoch=world.ledger.epoch, sequence=4), Late, sequence=4, opening=4)
+    if not executed:
+        assert world.run(*trade(0)) is None
+        world.check_same()
 
 
 def test_the_cut_has_a_leaf_of_everything(world: World) -> None:

@@ -56,12 +56,13 @@ def test_a_chain_that_was_never_activated_executes_nothing() -> None:
 
 
 def test_epochs_only_grow_and_numbers_can_be_burnt() -> None:
-    lock = LOCK.transition(to(5), TOTALS)
+    lock = LOCK.transition(to(5), TOTALS, 77)
+    assert lock.since == 77
     lock.check_active(0)
     for epoch in (0, 4, 5):
         with pytest.raises(EpochNotNewer):
-            lock.transition(to(epoch), TOTALS)
-    lock = lock.transition(to(9, SOLANA, fee_bps=30), TOTALS)
+            lock.transition(to(epoch), TOTALS, 78)
+    lock = lock.transition(to(9, SOLANA, fee_bps=30), TOTALS, 79)
     assert (lock.epoch, lock.active, lock.fee_bps, lock.root, lock.totals) == (9, SOLANA, 30, b"r" * 32, TOTALS)
     with pytest.raises(NotActive):
         lock.check_active(0)
@@ -81,11 +82,11 @@ def test_a_transition_that_cannot_be_meant_is_refused(
     transition: LockTransition, totals: dict[int, int], error: type[Refusal]
 ) -> None:
     with pytest.raises(error):
-        LOCK.transition(transition, totals)
+        LOCK.transition(transition, totals, 0)
 
 
 def test_a_pause_ends_by_itself_by_the_guards_and_never_lasts() -> None:
-    lock = LOCK.transition(to(1), TOTALS).pause(160, now=100)
+    lock = LOCK.transition(to(1), TOTALS, 100).pause(160, now=100)
     for check in (lock.check_running, lock.check_active):
         with pytest.raises(Paused):
             check(159)
@@ -103,7 +104,7 @@ def test_a_pause_ends_by_itself_by_the_guards_and_never_lasts() -> None:
 
 
 def test_a_transition_is_taken_while_paused_and_does_not_end_the_pause() -> None:
-    lock = LOCK.pause(160, now=100).transition(to(1), TOTALS)
+    lock = LOCK.pause(160, now=100).transition(to(1), TOTALS, 100)
     with pytest.raises(Paused):
         lock.check_active(100)
 
@@ -122,7 +123,7 @@ def test_guards_are_rotated_one_version_after_the_other() -> None:
 # -- what is signed ----------------------------------------------------------------------------------------------------
 
 INTENT = Intent(account=b"a" * 32, sell_asset=1, buy_asset=2, sell_amount=3, min_buy_amount=4, nonce=5, deadline=6, max_fee_bps=7)
-PERMIT = Permit(chain=1, epoch=2, batch=3, expiry=4, actions=b"a" * 32, prices=b"p" * 32, newcomers=b"n" * 32, dead=b"d" * 32)
+PERMIT = Permit(chain=1, epoch=2, batch=3, expiry=4, actions=b"a" * 32, prices=b"p" * 32, absent=b"n" * 32, dead=b"d" * 32)
 
 
 def kinds() -> list[type[Typed]]:

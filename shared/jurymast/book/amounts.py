@@ -22,6 +22,11 @@ def signed_amount(value: int) -> int:
     return amount(value) if value >= 0 else -amount(-value)
 
 
+def in_grid_units(tokens: int, scale: int) -> tuple[int, int]:
+    """So many grid units, and the dust of the token that makes no whole one and stays with whoever deposits."""
+    return amount(tokens // scale), tokens % scale
+
+
 def share_down(whole: int, bps: int) -> int:
     return whole * bps // BPS
 

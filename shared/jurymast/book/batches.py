@@ -12,7 +12,7 @@ from jurymast.book.events import (
     BatchReleased,
     BatchResolved,
 )
-from jurymast.book.execute import fill_of
+from jurymast.book.execute import fill_of, fits, leaves_for
 from jurymast.book.intents import identity, still_open
 from jurymast.book.leaves import NO_NONCE, HoldLeaf
 from jurymast.book.matches import agreed, ended, joined
@@ -22,6 +22,7 @@ from jurymast.book.refusals import (
     MatchMoves,
     NoSuchBatch,
     NoSuchMatch,
+    NotAuthorised,
     NotDead,
     NotOpen,
     OutOfOrder,
@@ -29,8 +30,18 @@ from jurymast.book.refusals import (
     WrongPhase,
 )
 from jurymast.book.settle import settle
-from jurymast.book.signed import Intent, Join, Verdict, Withdrawal, hash_of_amounts, hash_of_nonces
-from jurymast.book.state import BatchKey, Fate, Ledger, Match, Outstanding, Phase, Status
+from jurymast.book.signed import (
+    NO_ASSET,
+    BridgeOut,
+    Intent,
+    Join,
+    Verdict,
+    Withdrawal,
+    hash_of_absent,
+    hash_of_amounts,
+    hash_of_nonces,
+)
+from jurymast.book.state import BatchKey, Fate, Ledger, Match, Outstanding, Phase, Status, Transfer
 
 # -- planning ----------------------------------------------------------------------------------------------------------
 
@@ -50,8 +61,8 @@ def plan(ledger: Ledger, event: BatchPlanned) -> None:
     for hold in effects.holds:
         left = ledger.balance(hold.account, hold.out_asset)
         ledger.require(hold.account, hold.out_asset, left.available + left.coming, hold.out_amount)
-    for withdrawal in _withdrawals(event):
-        ledger.move_tokens(withdrawal.chain, withdrawal.asset, -withdrawal.amount)
+    for each in paid_out(event):
+        ledger.move_tokens(event.chain, each.asset, -each.amount)
     for match in effects.matches:
         ledger.put(ledger.moving, match, event.key)
     ledger.put(ledger.outstanding, event.key, Outstanding(event, len(ledger.fates), effects.holds, effects.matches))
@@ -59,6 +70,7 @@ def plan(ledger: Ledger, event: BatchPlanned) -> None:
 
 
 def _check_place(ledger: Ledger, event: BatchPlanned) -> None:
+    fits(event.actions)
     if ledger.phase is not Phase.OPEN or event.epoch != ledger.epoch:
         raise WrongPhase(event.epoch, ledger.epoch, ledger.phase.value)
     if event.chain != ledger.chain:
@@ -69,16 +81,18 @@ def _check_place(ledger: Ledger, event: BatchPlanned) -> None:
     amount(event.expiry)
     hash_of_amounts(event.prices)  # Guards can sign what fits.
     hash_of_nonces(event.dead)
-    for id_ in event.newcomers:
-        if ledger.know(id_).since != ledger.cuts:
-            raise AlreadyEntered(id_)
+    for id_, asset in event.absent:
+        content = hash_of_absent([(id_, asset)])
+        if ledger.know(id_).since != ledger.cuts and (asset == NO_ASSET or ledger.balance(id_, asset).since != ledger.cuts):
+            raise AlreadyEntered(content)
     for id_, nonce in event.dead:
         if not ledger.account(id_).nonces.used(nonce):
             raise NotDead(id_, nonce)
 
 
-def _withdrawals(planned: BatchPlanned) -> list[Withdrawal]:
-    return [action.signed for action in planned.actions if isinstance(action.signed, Withdrawal)]
+def paid_out(planned: BatchPlanned) -> list[Withdrawal | BridgeOut]:
+    """What leaves the vault of the batch's chain if it executes."""
+    return [action.signed for action in planned.actions if isinstance(action.signed, Withdrawal | BridgeOut)]
 
 
 class _Effects:
@@ -99,6 +113,8 @@ class _Effects:
             match action.signed:
                 case Withdrawal() as withdrawal:
                     self._withdraw(withdrawal)
+                case BridgeOut() as transfer:
+                    self._send(transfer)
                 case Join() as join:
                     self._join(join)
                 case Verdict() as verdict:
@@ -112,6 +128,13 @@ class _Effects:
             raise WrongChain(withdrawal.chain)
         asset = withdrawal.asset
         self._hold(withdrawal.account, withdrawal.nonce, (asset, withdrawal.amount), (asset, 0))
+
+    def _send(self, transfer: BridgeOut) -> None:
+        """Nobody's balance changes: its hold is about its nonce."""
+        if transfer.account != self._ledger.treasury:
+            raise NotAuthorised(transfer.account)
+        leaves_for(transfer, self._event.chain)
+        self._hold(transfer.account, transfer.nonce, (transfer.asset, 0), (transfer.asset, 0))
 
     def _join(self, join: Join) -> None:
         terms = agreed(self._ledger.lives[identity(join)].action.terms, join.match)
@@ -175,11 +198,9 @@ def doubt(ledger: Ledger, event: BatchDoubted) -> None:
 
 
 def resolve(ledger: Ledger, event: BatchResolved) -> None:
-    """On the active chain, about another: as the contract there takes it."""
+    """Of any older epoch: the contract on the active chain was told what another chain did, and knows itself what it did."""
     if ledger.phase is not Phase.OPEN or event.epoch >= ledger.epoch:
         raise WrongPhase(event.epoch, ledger.epoch, ledger.phase.value)
-    if event.chain == ledger.chain:
-        raise WrongChain(event.chain)
     if (batch := ledger.outstanding.get(event.key)) is None:
         raise NoSuchBatch(*event.key)
     same = [each for each in ledger.outstanding.values() if each.planned.chain == event.chain]
@@ -208,8 +229,11 @@ def _post(ledger: Ledger, batch: Outstanding) -> None:
     for hold in batch.holds:
         left = ledger.balance(hold.account, hold.out_asset)
         ledger.require(hold.account, hold.out_asset, left.available + left.held, hold.out_amount)
-    for withdrawal in _withdrawals(batch.planned):
-        ledger.owe(withdrawal.asset, -withdrawal.amount)
+    for each in paid_out(batch.planned):
+        if isinstance(each, Withdrawal):
+            ledger.owe(each.asset, -each.amount)
+        else:
+            ledger.put(ledger.transfers, each.content(), Transfer(each.target, each.asset, each.amount))
     for id_, match in batch.matches.items():
         ledger.put(ledger.matches, id_, match)
     _close(ledger, batch, Fate.EXECUTED, Status.EXECUTED)
@@ -219,8 +243,8 @@ def _void(ledger: Ledger, batch: Outstanding) -> None:
     for hold in batch.holds:
         ledger.change(hold.account, hold.out_asset, available=hold.out_amount, held=-hold.out_amount)
         ledger.change(hold.account, hold.in_asset, coming=-hold.in_amount)
-    for withdrawal in _withdrawals(batch.planned):
-        ledger.move_tokens(withdrawal.chain, withdrawal.asset, withdrawal.amount)
+    for each in paid_out(batch.planned):
+        ledger.move_tokens(batch.planned.chain, each.asset, each.amount)
     _close(ledger, batch, Fate.RELEASED, Status.OPEN)
 
 

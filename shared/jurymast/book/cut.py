@@ -6,16 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from jurymast.book.leaves import AccountLeaf, BalanceLeaf, HoldLeaf, MatchLeaf, OrderLeaf
-from jurymast.book.signed import Withdrawal
+from jurymast.book.batches import paid_out
+from jurymast.book.leaves import NOBODY, AccountLeaf, BalanceLeaf, HoldLeaf, MatchLeaf, OrderLeaf
 from jurymast.book.state import Ledger, Match
-from jurymast.crypto.address import SIZE as ADDRESS_BYTES
 from jurymast.crypto.merkle import leaf
 from jurymast.crypto.snapshot import Engine, SnapshotTree
 
 Leaf: TypeAlias = AccountLeaf | BalanceLeaf | HoldLeaf | MatchLeaf | OrderLeaf
-NOBODY = bytes(ADDRESS_BYTES)
-"""No signature is by the address of zeros: the authority of who has registered none, and of matches."""
 
 
 def leaves(ledger: Ledger) -> Iterator[Leaf]:
@@ -57,9 +54,8 @@ def imbalance(ledger: Ledger) -> dict[int, int]:
     for transfer in ledger.transfers.values():
         tokens[transfer.asset] += 0 if transfer.arrived else transfer.amount
     for batch in ledger.outstanding.values():
-        for action in batch.planned.actions:
-            if isinstance(action.signed, Withdrawal):
-                tokens[action.signed.asset] += action.signed.amount
+        for each in paid_out(batch.planned):
+            tokens[each.asset] += each.amount
     assets = owned.keys() | tokens.keys() | ledger.liabilities.keys()
     off = {
         asset: max((owned[asset] - owed, tokens[asset] - owed), key=abs) for asset in assets for owed in [_owed(ledger, asset)]

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jurymast.book.amounts import amount
-from jurymast.book.grid import Grid, Match
-from jurymast.book.leaves import NO_NONCE, AccountLeaf, BalanceLeaf, HoldLeaf, MatchLeaf
+from jurymast.book.grid import Grid, Match, real
+from jurymast.book.leaves import NO_NONCE, NOBODY, AccountLeaf, BalanceLeaf, HoldLeaf, MatchLeaf, OrderLeaf
 from jurymast.book.nonces import Nonces
 from jurymast.book.refusals import (
-    AlreadyDone,
+    AlreadyCredited,
     AlreadyEntered,
+    AlreadyResolved,
+    AlreadySettled,
     InsufficientBalance,
     NotEntered,
+    NotLate,
     NotResolved,
     TotalsExceeded,
     UnlikeTerms,
@@ -29,20 +32,22 @@ Proof = Sequence[bytes]
 
 
 def enter_account(grid: Grid, leaf: AccountLeaf, proof: Proof, now: int) -> None:
-    """Who signs for it, and never fewer used nonces than here or there."""
+    """Who signs for it, if the cut knew, and never fewer used nonces than here or there."""
     grid.lock.check_active(now)
     if (account := grid.account(leaf.account)).entered:
-        raise AlreadyEntered(leaf.key)
+        raise AlreadyEntered(leaf.content())
     verify(grid.lock.root, leaf.content(), proof)
+    authority = account.authority if leaf.authority == NOBODY else leaf.authority
     nonces = account.nonces.merged(Nonces.of(leaf.nonces))
-    grid.put(grid.accounts, leaf.account, account._replace(entered=True, authority=leaf.authority, nonces=nonces))
+    grid.put(grid.accounts, leaf.account, account._replace(entered=True, authority=authority, nonces=nonces))
 
 
 def enter_balance(grid: Grid, leaf: BalanceLeaf, proof: Proof, now: int) -> None:
     grid.lock.check_active(now)
+    real(leaf.asset)
     balance = grid.balance(leaf.account, leaf.asset)
     if balance.entered or grid.account(leaf.account).new:
-        raise AlreadyEntered(leaf.key)
+        raise AlreadyEntered(leaf.content())
     verify(grid.lock.root, leaf.content(), proof)
     with grid.whole():
         _count_in(grid, leaf.asset, leaf.available + leaf.held)
@@ -54,12 +59,22 @@ def enter_match(grid: Grid, leaf: MatchLeaf, terms: Terms, proof: Proof, now: in
     grid.lock.check_active(now)
     if terms.content() != leaf.terms:
         raise UnlikeTerms(leaf.terms)
+    real(terms.asset)
     if (known := grid.matches.get(leaf.terms)) and known.epoch == grid.epoch:
-        raise AlreadyEntered(leaf.key)
+        raise AlreadyEntered(leaf.content())
     verify(grid.lock.root, leaf.content(), proof)
     with grid.whole():
         _count_in(grid, terms.asset, terms.stake * len(leaf.players))
         grid.put(grid.matches, leaf.terms, Match(grid.epoch, leaf.step, leaf.players))
+
+
+def enter_order(grid: Grid, leaf: OrderLeaf, proof: Proof, now: int) -> None:
+    """It is on record here that it stands."""
+    grid.lock.check_active(now)
+    if grid.orders.get(leaf.id) == grid.epoch:
+        raise AlreadyEntered(leaf.content())
+    verify(grid.lock.root, leaf.content(), proof)
+    grid.put(grid.orders, leaf.id, grid.epoch)
 
 
 def _count_in(grid: Grid, number: int, value: int) -> None:
@@ -75,13 +90,13 @@ def _count_in(grid: Grid, number: int, value: int) -> None:
 
 
 def resolve(grid: Grid, signed: Resolve, signatures: Sequence[bytes], now: int) -> None:
-    """What became of a batch, once and for ever."""
+    """What became of a batch, once and for ever. About its own batches a chain needs no telling."""
     grid.lock.check_active(now)
     if signed.origin == grid.lock.chain:
         raise WrongChain(signed.origin)
     key = (signed.origin, signed.epoch, signed.batch)
     if key in grid.resolved:
-        raise AlreadyDone(f"resolve of batch {signed.batch} of epoch {signed.epoch}")
+        raise AlreadyResolved(*key)
     quorum(grid.lock.guards.guards, signed.digest(grid.domain), signatures)
     grid.put(grid.resolved, key, signed.executed)
 
@@ -89,11 +104,10 @@ def resolve(grid: Grid, signed: Resolve, signatures: Sequence[bytes], now: int) 
 def settle_hold(grid: Grid, leaf: HoldLeaf, proof: Proof, now: int) -> None:
     """Post it or void it, as its batch was resolved. Posting uses its nonce up, whatever the floor."""
     grid.lock.check_active(now)
-    batch, hold = (leaf.origin, leaf.epoch, leaf.batch), leaf.content()
-    if (executed := grid.resolved.get(batch)) is None:
-        raise NotResolved(*batch)
+    executed, hold = _executed(grid, leaf), leaf.content()
+    real(leaf.out_asset, leaf.in_asset)
     if hold in grid.settled:
-        raise AlreadyDone("hold")
+        raise AlreadySettled(hold)
     verify(grid.lock.root, hold, proof)
     account, balance = grid.entered(leaf.account), grid.balance(leaf.account, leaf.out_asset)
     if not balance.entered:
@@ -113,13 +127,24 @@ def settle_hold(grid: Grid, leaf: HoldLeaf, proof: Proof, now: int) -> None:
             grid.change(leaf.account, leaf.out_asset, leaf.out_amount)
 
 
+def _executed(grid: Grid, leaf: HoldLeaf) -> bool:
+    """As the guards resolved it; of this chain's own older epochs its records say."""
+    batch = (leaf.origin, leaf.epoch, leaf.batch)
+    own = leaf.origin == grid.lock.chain
+    executed = (leaf.epoch, leaf.batch) in grid.batches if own else grid.resolved.get(batch)
+    if executed is None or (own and leaf.epoch >= grid.epoch):
+        raise NotResolved(*batch)
+    return executed
+
+
 def credit(grid: Grid, signed: Credit, signatures: Sequence[bytes], now: int) -> None:
-    """A deposit that landed on the other chain after the cut, once by its number there."""
+    """A deposit that landed on a chain after the cut, once by its number there; on this chain, in an older epoch."""
     grid.lock.check_active(now)
-    if signed.origin == grid.lock.chain:
-        raise WrongChain(signed.origin)
+    real(signed.asset)
+    if signed.origin == grid.lock.chain and signed.sequence > grid.opening:
+        raise NotLate(signed.sequence, grid.opening)
     if (signed.origin, signed.sequence) in grid.credited:
-        raise AlreadyDone(f"credit of deposit {signed.sequence}")
+        raise AlreadyCredited(signed.origin, signed.sequence)
     quorum(grid.lock.guards.guards, signed.digest(grid.domain), signatures)
     with grid.whole():
         grid.put(grid.credited, (signed.origin, signed.sequence), grid.epoch)

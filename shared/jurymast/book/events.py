@@ -86,7 +86,7 @@ class Deposited(Said, frozen=True, kw_only=True):
 
 
 class Credited(Said, frozen=True, kw_only=True):
-    """A deposit on another chain that no cut has counted."""
+    """A deposit that no cut has counted: on another chain, or on this one before its epoch began."""
 
     chain: int
     sequence: int
@@ -114,7 +114,7 @@ class BatchPlanned(_OfBatch, frozen=True, kw_only=True):
     expiry: int
     actions: tuple[Action, ...]
     prices: Mapping[int, int]
-    newcomers: tuple[bytes, ...] = ()
+    absent: tuple[tuple[bytes, int], ...] = ()
     dead: tuple[tuple[bytes, int], ...] = ()
 
 
@@ -165,17 +165,9 @@ class OrderCancelled(Said, frozen=True, kw_only=True):
 # -- the bridge --------------------------------------------------------------------------------------------------------
 
 
-class BridgeSent(Said, frozen=True, kw_only=True):
-    """Tokens have left the vault of one chain for that of another."""
-
-    transfer: bytes
-    source: int
-    target: int
-    asset: int
-    amount: int
-
-
 class BridgeArrived(Said, frozen=True, kw_only=True):
+    """In the vault of its target: what a batch sent there."""
+
     transfer: bytes
 
 
@@ -186,6 +178,8 @@ class EpochOpened(Said, frozen=True, kw_only=True):
     epoch: int
     chain: int
     fee_bps: int
+    opening: int
+    """How many deposits the chain had when the epoch began there."""
 
 
 class EpochFrozen(Said, frozen=True, kw_only=True):
@@ -218,7 +212,6 @@ Event: TypeAlias = (
     | MarketOpened
     | OrderPlaced
     | OrderCancelled
-    | BridgeSent
     | BridgeArrived
     | EpochOpened
     | EpochFrozen

@@ -7,16 +7,18 @@ bought was sold. Only then anything changes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from jurymast.book.grid import Grid, Match
+from jurymast.book.grid import Grid, Match, real, without_leaf
 from jurymast.book.matches import agreed, ended, joined
 from jurymast.book.refusals import (
+    BatchTooLarge,
     BatchUsed,
     Expired,
     InsufficientFloat,
+    NoSuchChain,
     NoSuchMatch,
     NotAuthorised,
     PermitExpired,
@@ -27,13 +29,16 @@ from jurymast.book.refusals import (
 )
 from jurymast.book.settle import Fill, Settlement, settle
 from jurymast.book.signed import (
+    CHAINS,
+    NO_ASSET,
+    BridgeOut,
     Intent,
     Join,
     Permit,
     Terms,
     Verdict,
     Withdrawal,
-    hash_of_accounts,
+    hash_of_absent,
     hash_of_actions,
     hash_of_amounts,
     hash_of_nonces,
@@ -42,10 +47,11 @@ from jurymast.crypto.keccak import keccak256
 from jurymast.crypto.secp256k1 import quorum, recover
 
 Changes = defaultdict[tuple[bytes, int], int]
+MOST_ACTIONS = 400
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
-    signed: Intent | Withdrawal | Join | Verdict
+    signed: Intent | Withdrawal | BridgeOut | Join | Verdict
     signature: bytes
     terms: Terms | None = None
     """Of the match, where the action is about one: its id is their hash."""
@@ -56,8 +62,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     signatures: tuple[bytes, ...]
     actions: tuple[Action, ...]
     prices: Mapping[int, int]
-    newcomers: tuple[bytes, ...] = ()
-    """Accounts of which the cut has no leaf."""
+    absent: tuple[tuple[bytes, int], ...] = ()
+    """Balances of which the cut has no leaf; under the number that no asset has, accounts of which it has none at all."""
     dead: tuple[tuple[bytes, int], ...] = ()
     """Nonces of what expired or was rejected, so that windows never jam."""
 
@@ -74,13 +80,18 @@ def execute(grid: Grid, batch: Batch, now: int) -> bytes:
             if change:
                 grid.change(account, asset, change)
         for action in batch.actions:
-            if isinstance(action.signed, Withdrawal):
-                _pay_out(grid, action.signed)
+            match action.signed:
+                case Withdrawal() as withdrawal:
+                    _pay_out(grid, withdrawal.asset, withdrawal.amount, owed=withdrawal.amount)
+                case BridgeOut() as out:
+                    _pay_out(grid, out.asset, out.amount, owed=0)
+                    grid.put(grid.sent, out.content(), out.amount)
         return _record(grid, batch, settlement)
 
 
 def _permitted(grid: Grid, batch: Batch, now: int) -> list[bytes]:
     """What the owners signed, once the guards are known to have permitted just this."""
+    fits(batch.actions)
     grid.lock.check_active(now)
     permit = batch.permit
     if permit.chain != grid.lock.chain:
@@ -95,19 +106,27 @@ def _permitted(grid: Grid, batch: Batch, now: int) -> list[bytes]:
     hashes = (
         hash_of_actions(digests),
         hash_of_amounts(batch.prices),
-        hash_of_accounts(batch.newcomers),
+        hash_of_absent(batch.absent),
         hash_of_nonces(batch.dead),
     )
-    if hashes != (permit.actions, permit.prices, permit.newcomers, permit.dead):
+    if hashes != (permit.actions, permit.prices, permit.absent, permit.dead):
         raise WrongBatch(permit.batch)
     quorum(grid.lock.guards.guards, permit.digest(grid.domain), batch.signatures)
     return digests
 
 
+def fits(actions: Sequence[Action]) -> None:
+    if len(actions) > MOST_ACTIONS:
+        raise BatchTooLarge(len(actions), MOST_ACTIONS)
+
+
 def _admit(grid: Grid, batch: Batch) -> None:
-    for id_ in batch.newcomers:
+    """What is absent may be said again: whichever batch comes first says it."""
+    for id_, asset in batch.absent:
         account = grid.account(id_)
-        if not account.entered:
+        if asset != NO_ASSET:
+            grid.put(grid.balances, (id_, asset), without_leaf(grid.balance(id_, asset)))
+        elif not account.entered:
             grid.put(grid.accounts, id_, account._replace(entered=True, new=True))
     for id_, nonce in batch.dead:
         account = grid.entered(id_)
@@ -138,12 +157,16 @@ def _apply(grid: Grid, action: Action, digest: bytes, changes: Changes, now: int
             _authorise(grid, withdrawal, action.signature, digest, now)
             if withdrawal.chain != grid.lock.chain:
                 raise WrongChain(withdrawal.chain)
+            grid.listed(withdrawal.asset)
             changes[withdrawal.account, withdrawal.asset] -= withdrawal.amount
+        case BridgeOut() as out:
+            _send(grid, out, action.signature, digest, now)
         case Join() as join:
             _authorise(grid, join, action.signature, digest, now)
             terms = agreed(action.terms, join.match)
             if (join.asset, join.stake) != (terms.asset, terms.stake):
                 raise UnlikeTerms(join.match)
+            real(terms.asset)
             _join(grid, join, terms)
             changes[join.account, terms.asset] -= terms.stake
         case Verdict() as verdict:
@@ -154,7 +177,7 @@ def _apply(grid: Grid, action: Action, digest: bytes, changes: Changes, now: int
                 changes[account, terms.asset] += prize
 
 
-def _authorise(grid: Grid, signed: Intent | Withdrawal | Join, signature: bytes, digest: bytes, now: int) -> None:
+def _authorise(grid: Grid, signed: Intent | Withdrawal | BridgeOut | Join, signature: bytes, digest: bytes, now: int) -> None:
     """By the owner, in time, and for the first time."""
     account = grid.entered(signed.account)
     if recover(digest, signature) != account.authority:
@@ -164,10 +187,26 @@ def _authorise(grid: Grid, signed: Intent | Withdrawal | Join, signature: bytes,
     grid.put(grid.accounts, signed.account, account._replace(nonces=account.nonces.use(signed.nonce)))
 
 
-def _pay_out(grid: Grid, withdrawal: Withdrawal) -> None:
-    if (vault := grid.asset(withdrawal.asset).vault) < withdrawal.amount:
-        raise InsufficientFloat(withdrawal.asset, vault, withdrawal.amount)
-    grid.owe(withdrawal.asset, -withdrawal.amount, vault=-withdrawal.amount)
+def _send(grid: Grid, out: BridgeOut, signature: bytes, digest: bytes, now: int) -> None:
+    if out.account != grid.treasury:
+        raise NotAuthorised(out.account)
+    _authorise(grid, out, signature, digest, now)
+    leaves_for(out, grid.lock.chain)
+    grid.listed(out.asset)
+
+
+def leaves_for(out: BridgeOut, chain: int) -> None:
+    """From this chain for another one that there is."""
+    if out.source != chain:
+        raise WrongChain(out.source)
+    if out.target not in CHAINS or out.target == chain:
+        raise NoSuchChain(out.target)
+
+
+def _pay_out(grid: Grid, asset: int, amount: int, owed: int) -> None:
+    if (vault := grid.asset(asset).vault) < amount:
+        raise InsufficientFloat(asset, vault, amount)
+    grid.owe(asset, -owed, vault=-amount)
 
 
 # -- matches -----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from jurymast.book.amounts import amount, signed_amount
 from jurymast.book.lock import Lock
 from jurymast.book.nonces import Nonces
-from jurymast.book.refusals import InsufficientBalance, NotEntered
+from jurymast.book.refusals import InsufficientBalance, NoSuchAsset, NotEntered
+from jurymast.book.signed import NO_ASSET, Listing
 from jurymast.book.undo import Tables
 from jurymast.crypto.eip712 import Domain
 from jurymast.crypto.merkle import DEPTH, EMPTY
@@ -64,10 +65,15 @@ class Grid(Tables):
     domain: Domain
     treasury: bytes
     """The account that gets the fees."""
+    pauser: bytes
+    """The address that may pause."""
     accounts: dict[bytes, Account] = field(default_factory=dict)
     balances: dict[tuple[bytes, int], Balance] = field(default_factory=dict)
     assets: dict[int, Asset] = field(default_factory=dict)
+    listings: dict[int, Listing] = field(default_factory=dict)
     matches: dict[bytes, Match] = field(default_factory=dict)
+    orders: dict[bytes, int] = field(default_factory=dict)
+    """The epoch that each entered. Nothing else is known of them here: orders are matched elsewhere."""
     batches: dict[tuple[int, int], bytes] = field(default_factory=dict)
     """The outcome of each that executed, by epoch and number."""
     accumulator: dict[int, bytes] = field(default_factory=dict)
@@ -77,7 +83,13 @@ class Grid(Tables):
     """Their holds that were settled, by the content of their leaves."""
     credited: dict[tuple[int, int], int] = field(default_factory=dict)
     bridged: dict[bytes, int] = field(default_factory=dict)
+    """Transfers that arrived, and `sent` those that left: their amounts."""
+    sent: dict[bytes, int] = field(default_factory=dict)
+    bridging: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """By asset the last window in which something came over the bridge, and how much."""
     deposits: int = 0
+    opening: int = 0
+    """How many deposits there were when the epoch began here: those are not of it."""
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -102,6 +114,11 @@ class Grid(Tables):
         found = self.assets.get(number, Asset(0))
         return found if found.epoch == self.epoch else Asset(self.epoch, found.vault)
 
+    def listed(self, number: int) -> Listing:
+        if (listing := self.listings.get(number)) is None:
+            raise NoSuchAsset(number)
+        return listing
+
     def entered(self, id_: bytes) -> Account:
         """It may act."""
         if not (account := self.account(id_)).entered:
@@ -114,8 +131,8 @@ class Grid(Tables):
         """Pay, or take what is available."""
         balance = self.balance(account, asset)
         usable = balance.entered or self.account(account).new
-        if usable and not balance.entered:
-            balance = balance._replace(entered=True, available=balance.received, received=0)
+        if usable:
+            balance = without_leaf(balance)
         if not usable and by > 0:
             balance = balance._replace(received=amount(balance.received + by))
         elif by < 0 and (not usable or balance.available + by < 0):
@@ -129,6 +146,17 @@ class Grid(Tables):
         asset = self.asset(number)
         changed = asset._replace(liabilities=amount(asset.liabilities + by), vault=amount(asset.vault + vault))
         self.put(self.assets, number, changed)
+
+
+def without_leaf(balance: Balance) -> Balance:
+    """It enters with what it received: there is nothing more to come."""
+    return balance if balance.entered else balance._replace(entered=True, available=balance.received, received=0)
+
+
+def real(*assets: int) -> None:
+    """Whatever a cut or a guard says: nothing is ever owned under the number that no asset has."""
+    if NO_ASSET in assets:
+        raise NoSuchAsset(NO_ASSET)
 
 
 def own_authority(account: bytes) -> bytes:

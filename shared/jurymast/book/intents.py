@@ -6,11 +6,11 @@ from typing import TypeAlias
 
 from jurymast.book.events import IntentAccepted, IntentCancelled, IntentExpired, IntentRejected
 from jurymast.book.matches import agreed
-from jurymast.book.refusals import AlreadyDone, Conflict, Expired, NotOpen, NotYetExpired, UnlikeTerms
-from jurymast.book.signed import Intent, Join, Verdict, Withdrawal
+from jurymast.book.refusals import AlreadyAccepted, Conflict, Expired, NotOpen, NotYetExpired, UnlikeTerms
+from jurymast.book.signed import BridgeOut, Intent, Join, Verdict, Withdrawal
 from jurymast.book.state import Identity, Ledger, Life, Status
 
-Signed: TypeAlias = Intent | Withdrawal | Join | Verdict
+Signed: TypeAlias = Intent | Withdrawal | BridgeOut | Join | Verdict
 
 
 def identity(signed: Signed) -> Identity:
@@ -23,7 +23,7 @@ def accept(ledger: Ledger, event: IntentAccepted) -> None:
     owner, nonce = identity(signed)
     if known := ledger.lives.get((owner, nonce)):
         if known.action.signed == signed:
-            raise AlreadyDone("intent")
+            raise AlreadyAccepted(owner, nonce)
         # An oracle may correct itself while nothing is planned: of a match there is no other step, and it must not hang.
         if not isinstance(signed, Verdict) or known.status in (Status.PLANNED, Status.EXECUTED):
             raise Conflict(owner, nonce)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from jurymast.book.signed import Typed
+from jurymast.crypto.address import SIZE as ADDRESS_BYTES
 from jurymast.crypto.eip712 import Struct
 
 NO_NONCE = (1 << 64) - 1
 """Of a hold that belongs to no action of the account: the treasury's share of a batch."""
+NOBODY = bytes(ADDRESS_BYTES)
+"""No signature is by the address of zeros: the authority of who has registered none, and of matches."""
 
 
 class AccountLeaf(Typed, frozen=True, kw_only=True):

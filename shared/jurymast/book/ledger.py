@@ -15,7 +15,6 @@ from jurymast.book.events import (
     BatchReleased,
     BatchResolved,
     BridgeArrived,
-    BridgeSent,
     Credited,
     Deposited,
     EpochCut,
@@ -32,24 +31,26 @@ from jurymast.book.events import (
     OrderPlaced,
     Registered,
 )
-from jurymast.book.grid import EVM_PADDING
+from jurymast.book.operations import check_authority
 from jurymast.book.refusals import (
-    AlreadyDone,
+    AlreadyBridged,
+    AlreadyCounted,
+    AlreadyRegistered,
     BadFee,
     CutTooLow,
     EpochNotNewer,
-    Malformed,
+    Late,
     NoFate,
     NoSuchChain,
     NoSuchTransfer,
     NothingMoved,
+    NotLate,
     Refusal,
     WrongChain,
     WrongPhase,
 )
 from jurymast.book.signed import CHAINS
-from jurymast.book.state import Fate, Ledger, Phase, Transfer
-from jurymast.crypto.address import SIZE as ADDRESS_BYTES
+from jurymast.book.state import Fate, Ledger, Phase
 
 
 class Applied(Enum):
@@ -84,11 +85,10 @@ def _raise_floor(ledger: Ledger, event: FloorRaised) -> None:
 
 def _register(ledger: Ledger, event: Registered) -> None:
     """Once: an address signs for itself."""
-    if len(event.authority) != ADDRESS_BYTES or event.account.startswith(EVM_PADDING):
-        raise Malformed("an authority is an address, of an account that is none")
+    check_authority(event.account, event.authority)
     account = ledger.know(event.account)
     if account.authority:
-        raise AlreadyDone(f"registration of {event.account.hex()}")
+        raise AlreadyRegistered(event.account)
     ledger.put(ledger.accounts, event.account, account._replace(authority=event.authority))
 
 
@@ -97,6 +97,8 @@ def _deposit(ledger: Ledger, event: Deposited) -> None:
         raise WrongPhase(event.epoch, ledger.epoch, ledger.phase.value)
     if event.chain != ledger.chain:
         raise WrongChain(event.chain)
+    if event.sequence <= ledger.opening:
+        raise Late(amount(event.sequence), ledger.opening)
     _count(ledger, event)
     ledger.set(height=max(ledger.height, amount(event.height)))
 
@@ -104,8 +106,8 @@ def _deposit(ledger: Ledger, event: Deposited) -> None:
 def _credit(ledger: Ledger, event: Credited) -> None:
     if ledger.phase is not Phase.OPEN:
         raise WrongPhase(ledger.opened, ledger.epoch, ledger.phase.value)
-    if event.chain == ledger.chain:
-        raise WrongChain(event.chain)
+    if event.chain == ledger.chain and event.sequence > ledger.opening:
+        raise NotLate(event.sequence, ledger.opening)
     _count(ledger, event)
 
 
@@ -113,7 +115,7 @@ def _count(ledger: Ledger, event: Deposited | Credited) -> None:
     """Once, by its number on its chain."""
     key = (event.chain, amount(event.sequence))
     if key in ledger.counted:
-        raise AlreadyDone(f"deposit {event.sequence}")
+        raise AlreadyCounted(*key)
     if not amount(event.amount):
         raise NothingMoved(event.asset)
     ledger.owe(event.asset, event.amount)
@@ -125,21 +127,11 @@ def _count(ledger: Ledger, event: Deposited | Credited) -> None:
 # -- the bridge --------------------------------------------------------------------------------------------------------
 
 
-def _send(ledger: Ledger, event: BridgeSent) -> None:
-    if event.transfer in ledger.transfers:
-        raise AlreadyDone(f"transfer {event.transfer.hex()}")
-    if not amount(event.amount):
-        raise NothingMoved(event.asset)
-    if event.target not in CHAINS or event.target == event.source:
-        raise NoSuchChain(event.target)
-    ledger.move_tokens(event.source, event.asset, -event.amount)
-    ledger.put(ledger.transfers, event.transfer, Transfer(event.target, event.asset, event.amount))
-
-
 def _arrive(ledger: Ledger, event: BridgeArrived) -> None:
-    transfer = ledger.transfers.get(event.transfer)
-    if transfer is None or transfer.arrived:
+    if (transfer := ledger.transfers.get(event.transfer)) is None:
         raise NoSuchTransfer(event.transfer)
+    if transfer.arrived:
+        raise AlreadyBridged(event.transfer)
     ledger.move_tokens(transfer.target, transfer.asset, transfer.amount)
     ledger.put(ledger.transfers, event.transfer, transfer._replace(arrived=True))
 
@@ -158,7 +150,8 @@ def _open(ledger: Ledger, event: EpochOpened) -> None:
     if not 0 <= event.fee_bps <= BPS:
         raise BadFee(event.fee_bps)
     ledger.set(
-        epoch=event.epoch, opened=event.epoch, phase=Phase.OPEN, chain=event.chain, fee_bps=event.fee_bps, height=0
+        epoch=event.epoch, opened=event.epoch, phase=Phase.OPEN, chain=event.chain, fee_bps=event.fee_bps,
+        opening=amount(event.opening), height=0,
     )  # fmt: skip
 
 
@@ -203,7 +196,6 @@ _RULES: dict[type[Event], Rule] = {
     MarketOpened: trading.open_market,
     OrderPlaced: trading.place,
     OrderCancelled: trading.cancel,
-    BridgeSent: _send,
     BridgeArrived: _arrive,
     EpochOpened: _open,
     EpochFrozen: _freeze,

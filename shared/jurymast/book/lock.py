@@ -42,10 +42,11 @@ class Lock(NamedTuple):
     root: bytes = NO_ROOT
     totals: Mapping[int, int] = {}
     fee_bps: int = 0
+    since: int = 0
+    """When the epoch arrived, by this chain's clock."""
     paused_until: int = 0
-    """By this chain's clock."""
 
-    def transition(self, signed: LockTransition, totals: Mapping[int, int]) -> Lock:
+    def transition(self, signed: LockTransition, totals: Mapping[int, int], now: int) -> Lock:
         """Numbers can be burnt: every newer epoch is taken, also while paused. The pause goes on."""
         if signed.epoch <= self.epoch:
             raise EpochNotNewer(signed.epoch, self.epoch)
@@ -56,7 +57,7 @@ class Lock(NamedTuple):
         if hash_of_amounts(totals) != signed.totals:
             raise WrongTotals(signed.totals)
         return self._replace(
-            epoch=signed.epoch, active=signed.active, root=signed.root, totals=dict(totals), fee_bps=signed.fee_bps
+            epoch=signed.epoch, active=signed.active, root=signed.root, totals=dict(totals), fee_bps=signed.fee_bps, since=now
         )
 
     def rotate(self, signed: Rotation) -> Lock:

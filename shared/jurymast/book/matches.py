@@ -7,8 +7,11 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from jurymast.book.amounts import BPS, amount, share_down
-from jurymast.book.refusals import BadFee, BadPrizes, BadRanking, NoSuchMatch, UnlikeTerms
+from jurymast.book.refusals import BadFee, BadPlayers, BadPrizes, BadRanking, NoSuchMatch, UnlikeTerms
 from jurymast.book.signed import Terms, Verdict
+
+MOST_PLAYERS = 64
+"""So that a verdict fits into a transaction."""
 
 
 class Payout(NamedTuple):
@@ -39,6 +42,8 @@ def agreed(terms: Terms | None, match: bytes) -> Terms:
 
 
 def joined(match: bytes, step: int, players: tuple[bytes, ...], account: bytes, terms: Terms) -> tuple[bytes, ...]:
+    if terms.players > MOST_PLAYERS:
+        raise BadPlayers(terms.players, MOST_PLAYERS)
     if step or len(players) >= terms.players or account in players:
         raise NoSuchMatch(match, step)
     return (*players, account)

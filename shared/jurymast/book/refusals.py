@@ -26,7 +26,7 @@ def _shown(value: Any) -> str:
 
 @dataclass(eq=False)
 class Malformed(Refusal):
-    """A value that its type cannot hold."""
+    """A value that its type cannot hold, or that is no account or authority at all. The text is for people."""
 
     what: str
 
@@ -228,7 +228,7 @@ class NotEntered(Refusal):
 
 @dataclass(eq=False)
 class NotAuthorised(Refusal):
-    """Signed by somebody else than the account's authority, or the match's oracle."""
+    """Not by the account's authority, the match's oracle or the pauser; or not the treasury's account."""
 
     by_whom: bytes
 
@@ -257,6 +257,14 @@ class BatchUsed(Refusal):
 @dataclass(eq=False)
 class PermitExpired(Refusal):
     expiry: int
+
+
+@dataclass(eq=False)
+class BatchTooLarge(Refusal):
+    """More actions than a transaction could execute."""
+
+    actions: int
+    most: int
 
 
 @dataclass(eq=False)
@@ -291,6 +299,14 @@ class NoSuchMatch(Refusal):
 
 
 @dataclass(eq=False)
+class BadPlayers(Refusal):
+    """More players than a match may have."""
+
+    players: int
+    most: int
+
+
+@dataclass(eq=False)
 class BadRanking(Refusal):
     """A ranking names one player for each prize, and nobody twice."""
 
@@ -302,7 +318,9 @@ class BadRanking(Refusal):
 
 @dataclass(eq=False)
 class AlreadyEntered(Refusal):
-    key: bytes
+    """This leaf has, or there can be none. A place in a list of what is absent is named by its hash there."""
+
+    content: bytes
 
 
 @dataclass(eq=False)
@@ -313,15 +331,8 @@ class TotalsExceeded(Refusal):
 
 
 @dataclass(eq=False)
-class AlreadyDone(Refusal):
-    """A resolve, a credit, a hold, or a transfer over the bridge counts once."""
-
-    what: str
-
-
-@dataclass(eq=False)
 class NotResolved(Refusal):
-    """Nobody has said yet what became of the batch."""
+    """Nobody has said yet what became of the batch, or it is of this chain and its epoch goes on."""
 
     origin: int
     epoch: int
@@ -329,11 +340,109 @@ class NotResolved(Refusal):
 
 
 @dataclass(eq=False)
+class AlreadyResolved(Refusal):
+    origin: int
+    epoch: int
+    batch: int
+
+
+@dataclass(eq=False)
+class AlreadySettled(Refusal):
+    """The hold with this content."""
+
+    hold: bytes
+
+
+@dataclass(eq=False)
+class AlreadyCredited(Refusal):
+    origin: int
+    sequence: int
+
+
+@dataclass(eq=False)
+class NotLate(Refusal):
+    """A deposit of this chain in this epoch needs no credit: those up to `opening` came before it."""
+
+    sequence: int
+    opening: int
+
+
+# -- assets and the bridge ---------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class NoSuchAsset(Refusal):
+    """Not listed on this chain, or the number that is no asset's."""
+
+    asset: int
+
+
+@dataclass(eq=False)
+class AssetListed(Refusal):
+    asset: int
+
+
+@dataclass(eq=False)
+class BadListing(Refusal):
+    """An asset has a number, at most 18 decimals fewer on the grid than its token has, and never more; a window has a length."""
+
+    asset: int
+
+
+@dataclass(eq=False)
 class NothingMoved(Refusal):
     asset: int
 
 
+@dataclass(eq=False)
+class AlreadyBridged(Refusal):
+    id: bytes
+
+
+@dataclass(eq=False)
+class RateLimited(Refusal):
+    """So much would come over the bridge in this window of the chain's clock."""
+
+    asset: int
+    amount: int
+    limit: int
+
+
+# -- accounts ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class AlreadyRegistered(Refusal):
+    """Somebody signs for this account already."""
+
+    account: bytes
+
+
 # -- the ledger --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class AlreadyAccepted(Refusal):
+    """The same body under the same identity."""
+
+    owner: bytes
+    nonce: int
+
+
+@dataclass(eq=False)
+class AlreadyCounted(Refusal):
+    """A deposit counts once, by its number on its chain."""
+
+    chain: int
+    sequence: int
+
+
+@dataclass(eq=False)
+class Late(Refusal):
+    """The chain had so many deposits when the epoch began there: this one counts by a credit."""
+
+    sequence: int
+    opening: int
 
 
 @dataclass(eq=False)

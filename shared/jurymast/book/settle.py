@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from jurymast.book.amounts import amount, share_up
 from jurymast.book.refusals import FeeTooHigh, LimitNotMet, NoPrice, NotConserved, NothingSold, SameAsset
+from jurymast.book.signed import NO_ASSET
 
 K = TypeVar("K")
 
@@ -70,7 +71,7 @@ def _bought(number: int, fill: Fill, prices: Mapping[int, int], fee_bps: int) ->
 
 
 def _price(asset: int, prices: Mapping[int, int]) -> int:
-    if not (price := prices.get(asset, 0)):
+    if asset == NO_ASSET or not (price := prices.get(asset, 0)):
         raise NoPrice(asset)
     return amount(price)
 

@@ -16,6 +16,8 @@ from jurymast.crypto.eip712 import Domain
 from jurymast.crypto.keccak import keccak256
 
 CHAINS = SOLANA, ARBITRUM = 1, 2
+NO_ASSET = (1 << 32) - 1
+"""The number that no asset has."""
 
 
 def domain(application: bytes) -> Domain:
@@ -82,6 +84,22 @@ class Withdrawal(Signed, frozen=True, kw_only=True):
     deadline: int
 
 
+class BridgeOut(Signed, frozen=True, kw_only=True):
+    """Tokens that belong to nobody in particular move from the vault of one chain to that of another. Only for the treasury's
+    account: no balance changes. The transfer is known by its content."""
+
+    TYPE = eip712.Struct(
+        "BridgeOut(bytes32 account,uint32 asset,uint64 amount,uint8 source,uint8 target,uint64 nonce,uint40 deadline)"
+    )
+    account: bytes
+    asset: int
+    amount: int
+    source: int
+    target: int
+    nonce: int
+    deadline: int
+
+
 class Join(Signed, frozen=True, kw_only=True):
     """A stake into the escrow of a match. Asset and stake are in its terms too: a wallet can show them only here."""
 
@@ -138,8 +156,7 @@ class Permit(Signed, frozen=True, kw_only=True):
     """One batch may execute, once, on this chain in this epoch. Lists are bound by their hashes, see below."""
 
     TYPE = eip712.Struct(
-        "Permit(uint8 chain,uint64 epoch,uint64 batch,uint64 expiry,bytes32 actions,bytes32 prices,bytes32 newcomers,"
-        "bytes32 dead)"
+        "Permit(uint8 chain,uint64 epoch,uint64 batch,uint64 expiry,bytes32 actions,bytes32 prices,bytes32 absent,bytes32 dead)"
     )
     chain: int
     epoch: int
@@ -148,7 +165,7 @@ class Permit(Signed, frozen=True, kw_only=True):
     """By the chain's own clock."""
     actions: bytes
     prices: bytes
-    newcomers: bytes
+    absent: bytes
     dead: bytes
 
 
@@ -183,6 +200,30 @@ class Unpause(Signed, frozen=True, kw_only=True):
     until: int
 
 
+class Listing(Signed, frozen=True, kw_only=True):
+    """What an asset is on one chain, for ever."""
+
+    TYPE = eip712.Struct(
+        "Listing(uint8 chain,uint32 asset,bytes32 token,uint8 tokenDecimals,uint8 gridDecimals,uint64 bridgeLimit,"
+        "uint64 bridgeWindow)"
+    )
+    chain: int
+    asset: int
+    token: bytes
+    """A mint, or a padded address."""
+    token_decimals: int
+    grid_decimals: int
+    bridge_limit: int
+    """What may come over the bridge in one window, in grid units."""
+    bridge_window: int
+    """How long one is by the chain's clock."""
+
+    @property
+    def scale(self) -> int:
+        """Of so many units of the token is one on the grid."""
+        return int(10 ** (self.token_decimals - self.grid_decimals))
+
+
 class Resolve(Signed, frozen=True, kw_only=True):
     """What became of a batch of another chain that was in doubt."""
 
@@ -194,7 +235,7 @@ class Resolve(Signed, frozen=True, kw_only=True):
 
 
 class Credit(Signed, frozen=True, kw_only=True):
-    """A deposit that landed on the other chain above the cut's height."""
+    """A deposit that no cut has counted: it landed on a chain after the cut that its epoch ended with."""
 
     TYPE = eip712.Struct("Credit(uint8 origin,uint64 sequence,bytes32 account,uint32 asset,uint64 amount)")
     origin: int
@@ -230,8 +271,8 @@ def hash_of_amounts(amounts: Mapping[int, int]) -> bytes:
     return keccak256(*(_packed(asset, ASSET_BYTES) + _packed(amounts[asset], AMOUNT_BYTES) for asset in sorted(amounts)))
 
 
-def hash_of_accounts(accounts: Iterable[bytes]) -> bytes:
-    return keccak256(*accounts)
+def hash_of_absent(absent: Iterable[tuple[bytes, int]]) -> bytes:
+    return keccak256(*(account + _packed(asset, ASSET_BYTES) for account, asset in absent))
 
 
 def hash_of_nonces(nonces: Iterable[tuple[bytes, int]]) -> bytes:

@@ -18,14 +18,14 @@ from jurymast.book.leaves import HoldLeaf
 from jurymast.book.nonces import Nonces
 from jurymast.book.orders import OrderBook
 from jurymast.book.positions import Position
-from jurymast.book.refusals import InsufficientBalance, InsufficientFloat, Malformed, NoSuchChain
-from jurymast.book.signed import CHAINS, Terms
+from jurymast.book.refusals import InsufficientBalance, InsufficientFloat, Malformed, NoSuchAsset, NoSuchChain
+from jurymast.book.signed import CHAINS, NO_ASSET, Terms
 from jurymast.book.undo import Tables
 
 Identity: TypeAlias = tuple[bytes, int]
 """Account and nonce, or match and step."""
 BatchKey: TypeAlias = tuple[int, int, int]
-ID_BYTES, ASSETS = 32, 1 << 32
+ID_BYTES = 32
 
 
 class Phase(Enum):
@@ -64,6 +64,8 @@ class Balance(NamedTuple):
     held: int = 0
     coming: int = 0
     reserved: int = 0
+    since: int = 0
+    """How many cuts there were when it came into being, as of accounts."""
 
 
 class Life(NamedTuple):
@@ -124,6 +126,8 @@ class Ledger(Tables):
     fee_bps: int = 0
     height: int = 0
     """Of the active chain: the highest that was counted in this epoch."""
+    opening: int = 0
+    """The deposits that the active chain had when its epoch began."""
     seen: dict[bytes, int] = field(default_factory=dict)
     """The place of every event that was applied."""
     accounts: dict[bytes, Account] = field(default_factory=dict)
@@ -151,7 +155,7 @@ class Ledger(Tables):
         return self.accounts.get(id_) or Account(own_authority(id_), Nonces(), self.cuts)
 
     def balance(self, account: bytes, asset: int) -> Balance:
-        return self.balances.get((account, asset), Balance())
+        return self.balances.get((account, asset)) or Balance(since=self.cuts)
 
     def life(self, identity: Identity) -> Life | None:
         """As it stands: a floor that was raised above what waits has cancelled it."""
@@ -174,14 +178,15 @@ class Ledger(Tables):
     ) -> Balance:
         """By so much each; whoever takes checks what it leaves."""
         self.know(account)
-        if not 0 <= asset < ASSETS:
-            raise Malformed(f"asset {asset}")
+        if not 0 <= asset < NO_ASSET:
+            raise NoSuchAsset(asset)
         was = self.balance(account, asset)
         now = Balance(
             signed_amount(was.available + available),
             amount(was.held + held),
             amount(was.coming + coming),
             amount(was.reserved + reserved),
+            was.since,
         )
         self.put(self.balances, (account, asset), now)
         return now

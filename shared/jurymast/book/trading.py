@@ -12,14 +12,15 @@ from jurymast.book.amounts import BPS, amount, share_up
 from jurymast.book.events import MarketOpened, OrderCancelled, OrderPlaced
 from jurymast.book.orders import Order, OrderBook, Trade
 from jurymast.book.refusals import BadMarket, NoSuchMarket
-from jurymast.book.state import ASSETS, Ledger, Market, Standing
+from jurymast.book.signed import NO_ASSET
+from jurymast.book.state import Ledger, Market, Standing
 
 Moves = defaultdict[tuple[bytes, int], int]
 
 
 def open_market(ledger: Ledger, event: MarketOpened) -> None:
     assets = {event.base, event.quote}
-    numbers = all(0 <= number < ASSETS for number in (*assets, event.market))
+    numbers = all(0 <= number < NO_ASSET for number in (*assets, event.market))
     taken = event.market in ledger.markets
     if len(assets) < 2 or not numbers or taken or not 0 <= event.margin_bps <= BPS or not amount(event.unit):
         raise BadMarket(event.market)
