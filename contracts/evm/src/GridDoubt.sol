@@ -29,15 +29,13 @@ abstract contract GridDoubt is IGridAnnex, GridGuards {
         _checkReal(leaf.outAsset);
         _checkReal(leaf.inAsset);
         bytes32 hold = Typed.hash(leaf);
-        if (_settled[hold] != 0) revert AlreadySettled(hold);
+        if (_settled[hold] == epoch) revert AlreadySettled(hold);
         SnapshotTree.verify(_root, hold, proof);
         _settled[hold] = epoch;
         _release(leaf, epoch);
         if (executed) _post(leaf, epoch);
         else _move(leaf.account, leaf.outAsset, leaf.outAmount, epoch);
-        emit HoldSettled(
-            hold, leaf.account, executed, leaf.nonce, leaf.outAsset, leaf.outAmount, leaf.inAsset, leaf.inAmount
-        );
+        emit HoldSettled(hold, leaf.account, executed, leaf.nonce, leaf.outAsset, leaf.outAmount, leaf.inAsset, leaf.inAmount);
     }
 
     function credit(Credit calldata signed, bytes[] calldata signatures) external nonReentrant {
@@ -45,7 +43,8 @@ abstract contract GridDoubt is IGridAnnex, GridGuards {
         _checkReal(signed.asset);
         uint64 opening = _lock.opening;
         if (signed.origin == _chain && signed.sequence > opening) revert NotLate(signed.sequence, opening);
-        if (_credited[signed.origin][signed.sequence] != 0) revert AlreadyCredited(signed.origin, signed.sequence);
+        if (signed.epoch != epoch) revert WrongEpoch(signed.epoch, epoch);
+        if (_credited[signed.origin][signed.sequence] == epoch) revert AlreadyCredited(signed.origin, signed.sequence);
         _checkQuorum(Typed.hash(signed), signatures);
         _credited[signed.origin][signed.sequence] = epoch;
         _owe(signed.asset, int256(uint256(signed.amount)), 0, epoch);

@@ -23,7 +23,9 @@ abstract contract GridEntry is IGridCore, GridTotals {
         uint64 epoch = _active().epoch;
         if (balances.length != proofs.length) revert BadEncoding(proofs.length);
         _enterAccount(account, proof, epoch);
-        for (uint256 i; i < balances.length; ++i) _enterBalance(balances[i], proofs[i], totals, epoch);
+        for (uint256 i; i < balances.length; ++i) {
+            _enterBalance(balances[i], proofs[i], totals, epoch);
+        }
     }
 
     function enterAccount(AccountLeaf calldata leaf, bytes32[] calldata proof) external nonReentrant {

@@ -11,7 +11,10 @@ import {Typed} from "./libraries/Typed.sol";
 
 /// @notice Which chain may execute: an epoch that only grows.
 abstract contract GridEpochs is IGridCore, GridGuards {
-    function transition(LockTransition calldata signed, bytes calldata totals, bytes[] calldata signatures) external nonReentrant {
+    function transition(LockTransition calldata signed, bytes calldata totals, bytes[] calldata signatures)
+        external
+        nonReentrant
+    {
         Lock memory lock_ = _lock;
         if (signed.epoch <= lock_.epoch) revert EpochNotNewer(signed.epoch, lock_.epoch);
         if (signed.active != SOLANA && signed.active != ARBITRUM) revert NoSuchChain(signed.active);

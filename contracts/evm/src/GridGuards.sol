@@ -40,7 +40,9 @@ abstract contract GridGuards is GridState {
 
     function _setGuards(address[] memory guards_, uint8 threshold, uint64 version) internal {
         _guards = guards_;
-        for (uint256 i; i < guards_.length; ++i) _guardOf[guards_[i]] = uint256(version) + 1;
+        for (uint256 i; i < guards_.length; ++i) {
+            _guardOf[guards_[i]] = uint256(version) + 1;
+        }
         _guardSet = GuardSet(version, uint16(guards_.length), threshold, _guardSet.deposits);
         emit GuardsRotated(version, guards_, threshold);
     }

@@ -50,9 +50,13 @@ abstract contract GridPermits is GridGuards {
     function _admit(bytes calldata absent, bytes calldata dead, uint64 epoch) internal {
         if (absent.length == 0 && dead.length == 0) return;
         (uint256 place, uint256 to) = Lists.range(absent, Lists.ABSENT_BYTES);
-        for (; place < to; place += Lists.ABSENT_BYTES) _admitAbsent(Packed.word(place), Packed.u32(place + 32), epoch);
+        for (; place < to; place += Lists.ABSENT_BYTES) {
+            _admitAbsent(Packed.word(place), Packed.u32(place + 32), epoch);
+        }
         (place, to) = Lists.range(dead, Lists.DEAD_BYTES);
-        for (; place < to; place += Lists.DEAD_BYTES) _admitDead(Packed.word(place), Packed.u64(place + 32), epoch);
+        for (; place < to; place += Lists.DEAD_BYTES) {
+            _admitDead(Packed.word(place), Packed.u64(place + 32), epoch);
+        }
         emit Admitted(absent, dead);
     }
 

@@ -26,7 +26,9 @@ abstract contract GridRecords is IGridAnnex, GridTotals {
         if (players > Matches.MOST_PLAYERS) revert BadPlayers(players, Matches.MOST_PLAYERS);
         _countIn(terms.asset, int256(terms.stake * players), totals, epoch);
         (known.epoch, known.step, known.count) = (epoch, leaf.step, uint16(players));
-        for (uint256 i; i < players; ++i) known.players[i] = leaf.players[i];
+        for (uint256 i; i < players; ++i) {
+            known.players[i] = leaf.players[i];
+        }
         emit MatchEntered(leaf.terms, terms.asset, terms.stake, leaf.step, leaf.players);
     }
 

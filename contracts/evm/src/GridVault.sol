@@ -31,15 +31,13 @@ abstract contract GridVault is IGridAnnex, GridGuards, GridTokens {
         ListedAsset storage listing = _listings[signed.asset];
         (listing.token, listing.tokenDecimals, listing.gridDecimals) = (token, signed.tokenDecimals, signed.gridDecimals);
         (listing.bridgeLimit, listing.bridgeWindow) = (signed.bridgeLimit, signed.bridgeWindow);
-        emit Listed(
-            signed.asset, token, signed.tokenDecimals, signed.gridDecimals, signed.bridgeLimit, signed.bridgeWindow
-        );
+        emit Listed(signed.asset, token, signed.tokenDecimals, signed.gridDecimals, signed.bridgeLimit, signed.bridgeWindow);
     }
 
     function _checkListing(Listing calldata signed) private pure {
         bool token = signed.token != 0 && uint256(signed.token) >> 160 == 0;
-        bool decimals = signed.gridDecimals <= signed.tokenDecimals
-            && signed.tokenDecimals - signed.gridDecimals <= MOST_DECIMALS_LESS;
+        bool decimals =
+            signed.gridDecimals <= signed.tokenDecimals && signed.tokenDecimals - signed.gridDecimals <= MOST_DECIMALS_LESS;
         if (!token || !decimals || signed.asset == NO_ASSET || signed.bridgeWindow == 0) revert BadListing(signed.asset);
     }
 

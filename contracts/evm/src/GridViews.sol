@@ -73,7 +73,9 @@ abstract contract GridViews is IGridAnnex, GridState {
     function matchOf(bytes32 terms) external view returns (uint64 epoch, uint64 step, bytes32[] memory players) {
         Match storage found = _matches[terms];
         players = new bytes32[](found.count);
-        for (uint256 i; i < players.length; ++i) players[i] = found.players[i];
+        for (uint256 i; i < players.length; ++i) {
+            players[i] = found.players[i];
+        }
         return (found.epoch, found.step, players);
     }
 

@@ -146,6 +146,7 @@ struct Resolve {
 struct Credit {
     uint8 origin;
     uint64 sequence;
+    uint64 epoch; // In an older one what was credited is dead, and not paid twice.
     bytes32 account;
     uint32 asset;
     uint64 amount;

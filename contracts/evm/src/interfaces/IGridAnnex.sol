@@ -19,7 +19,8 @@ interface IGridAnnex {
 
     // -- entering -------------------------------------------------------------------------------------------------------
 
-    function enterMatch(T.MatchLeaf calldata leaf, T.Terms calldata terms, bytes32[] calldata proof, bytes calldata totals) external;
+    function enterMatch(T.MatchLeaf calldata leaf, T.Terms calldata terms, bytes32[] calldata proof, bytes calldata totals)
+        external;
 
     /// @notice It is on record that the order stands; nothing else is known of orders here.
     function enterOrder(T.OrderLeaf calldata leaf, bytes32[] calldata proof) external;
@@ -29,10 +30,10 @@ interface IGridAnnex {
     /// @notice What became of a batch of another chain, once and for ever.
     function resolve(T.Resolve calldata signed, bytes[] calldata signatures) external;
 
-    /// @notice Posts or voids a hold, as its batch was resolved; or, of a batch of this chain, as its record says.
+    /// @notice Posts or voids a hold, once in an epoch, as its batch was resolved; or, of a batch of this chain, as its record says.
     function settleHold(T.HoldLeaf calldata leaf, bytes32[] calldata proof) external;
 
-    /// @notice A deposit that no cut has counted, once by its number on its chain.
+    /// @notice A deposit that the epoch's cut has not counted, once by its number on its chain.
     function credit(T.Credit calldata signed, bytes[] calldata signatures) external;
 
     // -- tokens ---------------------------------------------------------------------------------------------------------

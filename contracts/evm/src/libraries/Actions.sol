@@ -168,7 +168,9 @@ library Actions {
     function verdict(uint256 body) internal pure returns (Verdict memory it) {
         (it.match_, it.step) = (Packed.word(body), Packed.u64(body + 32));
         it.ranking = new bytes32[](Packed.u16(body + 40));
-        for (uint256 i; i < it.ranking.length; ++i) it.ranking[i] = Packed.word(body + VERDICT_BYTES + 32 * i);
+        for (uint256 i; i < it.ranking.length; ++i) {
+            it.ranking[i] = Packed.word(body + VERDICT_BYTES + 32 * i);
+        }
     }
 
     /// @notice Of the match that a join or a verdict is about.
@@ -178,6 +180,8 @@ library Actions {
         (it.asset, it.stake, it.players) = (Packed.u32(place), Packed.u64(place + 4), Packed.u16(place + 12));
         (it.oracle, it.feeBps, it.salt) = (Packed.address_(place + 14), Packed.u16(place + 34), Packed.word(place + 36));
         it.prizesBps = new uint16[](Packed.u16(place + 68));
-        for (uint256 i; i < it.prizesBps.length; ++i) it.prizesBps[i] = Packed.u16(place + TERMS_BYTES + 2 * i);
+        for (uint256 i; i < it.prizesBps.length; ++i) {
+            it.prizesBps[i] = Packed.u16(place + TERMS_BYTES + 2 * i);
+        }
     }
 }

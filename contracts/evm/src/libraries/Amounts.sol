@@ -10,7 +10,9 @@ library Amounts {
 
     function amount(uint256 value) internal pure returns (uint64) {
         // A value that the error could not hold is no amount either: it shows the largest that it can.
-        if (value > MOST) revert IGridErrors.AmountTooLarge(value > uint256(type(int256).max) ? type(int256).max : int256(value));
+        if (value > MOST) {
+            revert IGridErrors.AmountTooLarge(value > uint256(type(int256).max) ? type(int256).max : int256(value));
+        }
         return uint64(value);
     }
 

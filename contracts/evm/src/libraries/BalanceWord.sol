@@ -15,9 +15,10 @@ uint256 constant EPOCH_AT = HELD_AT + 64;
 uint256 constant ENTERED = 1 << (EPOCH_AT + 64);
 
 function packBalance(int256 amount, uint64 held, uint64 epoch, bool entered) pure returns (BalanceWord) {
-    return BalanceWord.wrap(
-        uint256(amount) & AMOUNT | uint256(held) << HELD_AT | uint256(epoch) << EPOCH_AT | (entered ? ENTERED : 0)
-    );
+    return
+        BalanceWord.wrap(
+            uint256(amount) & AMOUNT | uint256(held) << HELD_AT | uint256(epoch) << EPOCH_AT | (entered ? ENTERED : 0)
+        );
 }
 
 function amountOf(BalanceWord word) pure returns (int256) {

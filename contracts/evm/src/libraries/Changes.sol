@@ -40,7 +40,7 @@ function add(Changes memory self, Balance storage balance, bytes32 account, uint
         let index := mload(add(self, 96))
         let offset := and(shl(5, slot), mask)
         let entry := mload(add(index, offset))
-        for { } and(iszero(iszero(entry)), iszero(eq(mload(entry), slot))) { } {
+        for {} and(iszero(iszero(entry)), iszero(eq(mload(entry), slot))) {} {
             offset := and(add(offset, 32), mask)
             entry := mload(add(index, offset))
         }

@@ -40,7 +40,9 @@ library Matches {
         if (running.epoch != epoch || step != 0 || verdict.step != VERDICT_STEP) revert IGridErrors.NoSuchMatch(id, step);
         running.step = VERDICT_STEP;
         bytes32[] memory players = new bytes32[](running.count);
-        for (uint256 i; i < players.length; ++i) players[i] = running.players[i];
+        for (uint256 i; i < players.length; ++i) {
+            players[i] = running.players[i];
+        }
         if (verdict.ranking.length == 0) return (players, _equal(players.length, terms.stake));
         _checkRanking(verdict, players, terms.prizesBps.length);
         return _won(verdict.ranking, payout(terms.stake, players.length, terms.feeBps, terms.prizesBps), treasury);
@@ -48,7 +50,9 @@ library Matches {
 
     function _equal(uint256 count, uint64 stake) private pure returns (uint64[] memory amounts) {
         amounts = new uint64[](count);
-        for (uint256 i; i < count; ++i) amounts[i] = stake;
+        for (uint256 i; i < count; ++i) {
+            amounts[i] = stake;
+        }
     }
 
     function _won(bytes32[] memory ranking, uint64[] memory paid, bytes32 treasury)
@@ -58,7 +62,9 @@ library Matches {
     {
         accounts = new bytes32[](paid.length);
         accounts[0] = treasury;
-        for (uint256 i; i < ranking.length; ++i) accounts[i + 1] = ranking[i];
+        for (uint256 i; i < ranking.length; ++i) {
+            accounts[i + 1] = ranking[i];
+        }
         return (accounts, paid);
     }
 

@@ -45,8 +45,12 @@ library Nonces {
 
     function slid(uint256 floor, uint256 window) internal pure returns (uint256) {
         unchecked {
-            for (; window & 0xFFFF == 0xFFFF; floor += 16) window >>= 16;
-            for (; window & 1 == 1; ++floor) window >>= 1;
+            for (; window & 0xFFFF == 0xFFFF; floor += 16) {
+                window >>= 16;
+            }
+            for (; window & 1 == 1; ++floor) {
+                window >>= 1;
+            }
         }
         // Only a leaf can say that nonces are used that there are not: then all are.
         return floor > type(uint64).max ? uint256(type(uint64).max) << WINDOW : floor << WINDOW | window;

@@ -12,29 +12,27 @@ library Typed {
     bytes32 private constant WITHDRAWAL = keccak256(
         "Withdrawal(bytes32 account,uint32 asset,uint64 amount,uint8 chain,bytes32 recipient,uint64 nonce,uint40 deadline)"
     );
-    bytes32 private constant BRIDGE_OUT = keccak256(
-        "BridgeOut(bytes32 account,uint32 asset,uint64 amount,uint8 source,uint8 target,uint64 nonce,uint40 deadline)"
-    );
+    bytes32 private constant BRIDGE_OUT =
+        keccak256("BridgeOut(bytes32 account,uint32 asset,uint64 amount,uint8 source,uint8 target,uint64 nonce,uint40 deadline)");
     bytes32 private constant JOIN =
         keccak256("Join(bytes32 account,bytes32 match,uint32 asset,uint64 stake,uint64 nonce,uint40 deadline)");
     bytes32 private constant VERDICT = keccak256("Verdict(bytes32 match,uint64 step,bytes32[] ranking)");
     bytes32 private constant CANCEL = keccak256("Cancel(bytes32 account,uint64 floor,uint8 chain)");
-    bytes32 private constant TERMS = keccak256(
-        "Terms(uint32 asset,uint64 stake,uint16 players,address oracle,uint16 feeBps,uint16[] prizesBps,bytes32 salt)"
-    );
+    bytes32 private constant TERMS =
+        keccak256("Terms(uint32 asset,uint64 stake,uint16 players,address oracle,uint16 feeBps,uint16[] prizesBps,bytes32 salt)");
     bytes32 private constant PERMIT = keccak256(
         "Permit(uint8 chain,uint64 epoch,uint64 batch,uint64 expiry,bytes32 actions,bytes32 prices,bytes32 absent,bytes32 dead)"
     );
-    bytes32 private constant TRANSITION = keccak256(
-        "LockTransition(uint64 epoch,uint8 active,bytes32 root,bytes32 totals,uint64 sourceHeight,uint16 feeBps)"
-    );
+    bytes32 private constant TRANSITION =
+        keccak256("LockTransition(uint64 epoch,uint8 active,bytes32 root,bytes32 totals,uint64 sourceHeight,uint16 feeBps)");
     bytes32 private constant ROTATION = keccak256("Rotation(uint64 version,address[] guards,uint8 threshold)");
     bytes32 private constant UNPAUSE = keccak256("Unpause(uint8 chain,uint64 until)");
     bytes32 private constant LISTING = keccak256(
         "Listing(uint8 chain,uint32 asset,bytes32 token,uint8 tokenDecimals,uint8 gridDecimals,uint64 bridgeLimit,uint64 bridgeWindow)"
     );
     bytes32 private constant RESOLVE = keccak256("Resolve(uint8 origin,uint64 epoch,uint64 batch,bool executed)");
-    bytes32 private constant CREDIT = keccak256("Credit(uint8 origin,uint64 sequence,bytes32 account,uint32 asset,uint64 amount)");
+    bytes32 private constant CREDIT =
+        keccak256("Credit(uint8 origin,uint64 sequence,uint64 epoch,bytes32 account,uint32 asset,uint64 amount)");
     bytes32 private constant BRIDGE_IN = keccak256("BridgeIn(bytes32 id,uint8 chain,uint32 asset,uint64 amount,uint64 expiry)");
     bytes32 private constant ACCOUNT = keccak256("Account(bytes32 account,address authority,bytes32 nonces)");
     bytes32 private constant BALANCE = keccak256("Balance(bytes32 account,uint32 asset,int128 available,uint64 held)");
