@@ -21,7 +21,8 @@ CONTENT_TYPE = "application/msgpack"
 
 DESCRIPTION = """\
 Payloads are MessagePack maps with spelled-out field names. Fields are only ever added, with defaults: ignore those that you do \
-not know. Amounts are integers in the asset's smallest unit; fields that end in _ms are milliseconds since 1970. \
+not know. Amounts are integers in the asset's smallest unit; fields that end in _ms are milliseconds since 1970; \
+keys of maps from assets or chains are integers. \
 Every event stands in the JetStream stream that its channel names; queries use plain request-reply."""
 
 Node = dict[str, Any]
@@ -123,6 +124,10 @@ def _as_msgpack(schema: Any) -> Any:
     match schema:
         case {"contentEncoding": "base64", **rest}:
             return rest | {"format": "binary", "description": "Raw bytes (MessagePack bin)."}
+        case {"prefixItems": members, "items": _, **rest}:  # As draft 7, which AsyncAPI speaks, has it.
+            return _as_msgpack({**rest, "items": members, "additionalItems": False})
+        case {"discriminator": _, **rest}:  # Of OpenAPI; the field `type` of each alternative says the same.
+            return _as_msgpack(rest)
         case dict():
             return {key: _as_msgpack(value) for key, value in schema.items()}
         case list():

@@ -4,6 +4,7 @@ JurymastError
 ├── Transient      may succeed later: the message is delivered again after a delay, then dead-lettered
 ├── Rejected       can never succeed: the message is dead-lettered at once, with this error as the reason
 │   └── Undecodable    not a message that this reader can understand
+│       └── TooNew         but a later one could: it has to be upgraded first
 └── Fatal          this process must not go on: it stops with a non-zero code and its supervisor restarts it
     └── Misconfigured  starting again will not help before an operator changes something
 """
@@ -29,6 +30,10 @@ class Rejected(JurymastError):
 
 class Undecodable(Rejected):
     """Bytes or headers that are not a message this reader understands."""
+
+
+class TooNew(Undecodable):
+    """A message that says itself that this reader is too old for it."""
 
 
 class Fatal(JurymastError):

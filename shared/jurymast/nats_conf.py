@@ -80,7 +80,7 @@ def accounts(access: Access, public_keys: Mapping[str, str]) -> Node:
     }
     mesh = _account(access, OPERATOR, public_keys) | {
         "jetstream": "enabled",
-        "exports": [*_mesh_exports(access), *_public_exports(access)],
+        "exports": [*_mesh_exports(access), *_stored_exports(access)],
         "imports": list(_questions(access, OPERATOR)),
     }
     return {"SYS": {}, MESH: mesh, **services, PROVISIONER: provisioner, EXTERNAL: external}
@@ -90,7 +90,7 @@ def _service(access: Access, login: str, public_keys: Mapping[str, str]) -> Node
     requests = [_import(MESH, subject) for subject in sorted(set(access.requested(login)))]
     return _account(access, login, public_keys) | {
         "exports": list(_answers(access, login)),
-        "imports": [*requests, *_questions(access, login)],
+        "imports": [*requests, *_questions(access, login), *map(_hear, access.heard(login))],
     }
 
 
@@ -115,9 +115,16 @@ def _mesh_exports(access: Access) -> Iterator[Node]:
         yield _export(subject, sorted(set(names)), many=subject in pulled)
 
 
-def _public_exports(access: Access) -> Iterator[Node]:
+def _stored_exports(access: Access) -> Iterator[Node]:
+    """What is stored, to whoever may hear it."""
     for channel in access.public:
         yield {"stream": stored(channel.wildcard), "accounts": [EXTERNAL]}
+    hearers: dict[str, list[str]] = {}
+    for login in access.logins:
+        for subject in access.heard(login):
+            hearers.setdefault(subject, []).append(login)
+    for subject, logins in sorted(hearers.items()):
+        yield {"stream": subject, "accounts": logins}
 
 
 def _answers(access: Access, login: str) -> Iterator[Node]:
@@ -143,6 +150,10 @@ def _export(subject: str, accounts: list[str], *, many: bool) -> Node:
 
 def _import(account: str, subject: str) -> Node:
     return {"service": {"account": account, "subject": subject}}
+
+
+def _hear(subject: str) -> Node:
+    return {"stream": {"account": MESH, "subject": subject}}
 
 
 def _tls(tls: Tls) -> Node:

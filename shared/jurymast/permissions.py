@@ -88,6 +88,7 @@ class Access:
             *(channel.owners for channel in self.channels),
             *((*query.askers, *query.answerers) for query in self.queries),
             *((*store.owners, *store.readers) for store in self.table.stores),
+            *(stream.followers for stream in self.table.streams),
         )
         return tuple(sorted(set(named) - {EACH_SERVICE, OPERATOR}))
 
@@ -124,7 +125,7 @@ class Access:
             raise Misconfigured(f"there is no role {role}: there are {', '.join(self.roles)}")
         answered = self.answered(role)
         publish = _sorted(self.requested(role), self.asked(role), [ANSWERS] if answered else [])
-        return Permissions(publish, _sorted([inboxes], answered))
+        return Permissions(publish, _sorted([inboxes], answered, self.heard(role)))
 
     # -- of services -------------------------------------------------------------------------------------------------------
 
@@ -158,10 +159,19 @@ class Access:
         for stream in self._read(service):
             yield f"{API}.STREAM.INFO.{stream.name}"
             yield f"{API}.STREAM.MSG.GET.{stream.name}"
+        yield from (direct_get(stream.name) for stream in self.followed(role))
 
     def pulled(self, role: str) -> set[str]:
         """Those of its requests that have many answers."""
-        return {pull(stream.name, consumer.name) for stream, consumer in self.table.consumers_of(service_of(role))}
+        pulls = {pull(stream.name, consumer.name) for stream, consumer in self.table.consumers_of(service_of(role))}
+        return pulls | {direct_get(stream.name) for stream in self.followed(role)}
+
+    def followed(self, role: str) -> tuple[Stream, ...]:
+        return tuple(stream for stream in self.table.streams if service_of(role) in stream.followers)
+
+    def heard(self, role: str) -> tuple[str, ...]:
+        """What the server repeats to it when it is stored."""
+        return tuple(stored(subject) for stream in self.followed(role) for subject in stream.subjects)
 
     def asked(self, role: str) -> Iterator[str]:
         return (query.name for query in self.queries if service_of(role) in query.askers)
@@ -190,7 +200,8 @@ class Access:
         consumed = {stream for stream, _ in self.table.consumers_of(service) if stream.name != REPLAYS.name}
         owned = {self.table.stream_for(channel) for channel in self.channels if service in channel.owners}
         leases = {self.table.stream_for(channel) for channel in self.channels if _each_leads(channel)}
-        return consumed | owned | leases
+        followed = {stream for stream in self.table.streams if service in stream.followers}
+        return consumed | owned | leases | followed
 
     # -- of the operator and the provisioner -----------------------------------------------------------------------------
 
@@ -215,6 +226,10 @@ class Access:
 
 def pull(stream: str, consumer: str) -> str:
     return f"{API}.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+
+
+def direct_get(stream: str) -> str:
+    return f"{API}.DIRECT.GET.{stream}"
 
 
 def stored(subject: str) -> str:

@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Any, Literal
 
 from jurymast.errors import Misconfigured
-from jurymast.messages import dead, health, lease, service
+from jurymast.messages import dead, health, intents, lease, ledger, service
 from jurymast.messages.channel import AnyChannel
 from jurymast.subjects import covers, overlap, valid_pattern
 
@@ -108,7 +108,9 @@ class Stream:
     deny_delete: bool = False
     deny_purge: bool = False
     republish: bool = False
-    """For streams with public events."""
+    """For streams with public events, and those that are followed."""
+    followers: tuple[str, ...] = ()
+    """Services of which each replica reads all of it, in order."""
     consumers: tuple[Consumer, ...] = ()
 
     def config(self, max_replicas: int) -> Config:
@@ -300,6 +302,8 @@ def _contradictions(stream: Stream) -> Iterator[str]:
         yield f"{stream.name}: what others have stored cannot be stored again ({STORED}.>)"
     if stream.discard_new_per_subject and (stream.discard != "new" or stream.max_messages_per_subject == UNLIMITED):
         yield f"{stream.name}: discard_new_per_subject needs discard 'new' and max_messages_per_subject"
+    if stream.followers and not (stream.republish and stream.allow_direct):
+        yield f"{stream.name}: who follows it hears what it republishes, and asks for the rest by direct gets"
     if stream.allow_rollup and stream.deny_purge:
         yield f"{stream.name}: a roll-up purges, which deny_purge forbids"
     if stream.retention == "workqueue":
@@ -386,8 +390,30 @@ CERTIFICATES = Stream(
     deny_purge=True,
     republish=True,
 )
+LEDGER = Stream(
+    name="LEDGER",
+    subjects=("ledger.>",),
+    summary="Every event that changes value or an intent's life, in the one order in which they are applied.",
+    max_bytes=8 * GIB,
+    discard="new",
+    allow_direct=True,
+    deny_delete=True,
+    deny_purge=True,
+    republish=True,
+    followers=(ledger.MIRROR, ledger.NONCE_GUARD),
+)
+INTENTS = Stream(
+    name="INTENTS",
+    subjects=(intents.CHANGED.wildcard,),
+    summary="How each intent stands: of every one the last change. The ledger has all of them.",
+    max_bytes=2 * GIB,
+    max_message_bytes=4 * KIB,
+    max_messages_per_subject=1,
+    max_age_s=30 * DAY_S,
+    republish=True,
+)
 
-TABLE = Table(streams=(DEAD, REPLAYS, LEASES, SERVICES, HEALTH, OBSERVATIONS, CERTIFICATES))
+TABLE = Table(streams=(DEAD, REPLAYS, LEASES, SERVICES, HEALTH, OBSERVATIONS, CERTIFICATES, LEDGER, INTENTS))
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from jurymast.book import entry, operations
 from jurymast.book.cut import imbalance, leaves, totals, tree
 from jurymast.book.events import (
@@ -30,7 +32,7 @@ from jurymast.book.refusals import Refusal
 from jurymast.book.signed import ARBITRUM, NO_ASSET, SOLANA, Credit, Resolve
 from jurymast.book.state import Ledger
 from jurymast.crypto.merkle import leaf
-from tests.unit.grids import EUR, NOW, SOON, TREASURY, USD, Person, arrives, begin, by_guards, move, permitted
+from tests.unit.grids import EUR, NOW, SOON, TREASURY, USD, WINDOW, Person, arrives, begin, by_guards, move, permitted
 
 PRICES = {EUR: 1, USD: 1}
 
@@ -73,14 +75,19 @@ class World:
         """Above the height of the cut that comes next."""
         sequence = operations.deposit(self.grid, person.id, asset, amount, NOW)
         self.late.append(
-            Credit(origin=self.ledger.chain, sequence=sequence, account=person.id, asset=asset, amount=amount)
+            Credit(origin=self.ledger.chain, sequence=sequence, epoch=0, account=person.id, asset=asset, amount=amount)
         )  # fmt: skip
 
     def credit(self, late: Credit) -> None:
-        entry.credit(self.grid, late, by_guards(late), NOW)
+        self.credit_unheard(late)
         self.must(
             Credited(chain=late.origin, sequence=late.sequence, account=late.account, asset=late.asset, amount=late.amount)
         )  # fmt: skip
+
+    def credit_unheard(self, late: Credit) -> None:
+        """On the grid alone, whose chain fails before anybody hears of it."""
+        signed = msgspec.structs.replace(late, epoch=self.grid.epoch)
+        entry.credit(self.grid, signed, by_guards(signed), NOW)
 
     def register(self, person: Person) -> None:
         operations.register(self.grid, person.id, person.key.address, NOW)
@@ -88,13 +95,14 @@ class World:
 
     def arrive(self, transfer: bytes) -> None:
         under_way = self.ledger.transfers[transfer]
-        arrives(self.grids[under_way.target], transfer, under_way.asset, under_way.amount)
+        later = NOW + WINDOW * len(self.log)  # Each in a window of its own.
+        arrives(self.grids[under_way.target], transfer, under_way.asset, under_way.amount, later)
         self.must(BridgeArrived(transfer=transfer))
 
     def plan(self, *actions: Action, prices: dict[int, int] | None = None) -> Applied | Refusal:
         """Under the next number, `batches`."""
         for action in actions:
-            self.say(IntentAccepted(action=action, now=NOW))
+            self.say(IntentAccepted(action=action, now=NOW + len(self.log)))  # Said again it is another event.
         self.batches += 1
         return self.say(self.planned(*actions, prices=prices))
 
@@ -172,14 +180,17 @@ class World:
                     entry.enter_order(self.grid, each, self.proofs[each.key], NOW)
 
     def resolve(self, chain: int, epoch: int, batch: int, *, executed: bool) -> None:
-        """Where it is a batch of the active chain, that knows."""
-        if chain != self.ledger.chain:
+        self.resolve_unheard(chain, epoch, batch, executed=executed)
+        self.must(BatchResolved(chain=chain, epoch=epoch, batch=batch, executed=executed))
+
+    def resolve_unheard(self, chain: int, epoch: int, batch: int, *, executed: bool) -> None:
+        """The active chain knows its own batches, and what it was once told of another's."""
+        if chain != self.ledger.chain and (chain, epoch, batch) not in self.grid.resolved:
             signed = Resolve(origin=chain, epoch=epoch, batch=batch, executed=executed)
             entry.resolve(self.grid, signed, by_guards(signed), NOW)
         for hold in self.cut_holds:
             if (hold.origin, hold.epoch, hold.batch) == (chain, epoch, batch):
                 entry.settle_hold(self.grid, hold, self.proofs[hold.key], NOW)
-        self.must(BatchResolved(chain=chain, epoch=epoch, batch=batch, executed=executed))
 
     def check_same(self) -> None:
         """The grid holds exactly what the ledger says: of everybody, and in total."""

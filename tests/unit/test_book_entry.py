@@ -32,6 +32,7 @@ from jurymast.book.refusals import (
     TotalsExceeded,
     UnlikeTerms,
     WrongChain,
+    WrongEpoch,
 )
 from jurymast.book.signed import ARBITRUM, NO_ASSET, SOLANA, Credit, Resolve
 from jurymast.crypto.merkle import BadProof, leaf
@@ -236,7 +237,7 @@ def test_nothing_enters_under_the_number_of_no_asset() -> None:
         cut.enter(leaves[0])
     with pytest.raises(NoSuchAsset):
         entry.enter_match(cut.grid, leaves[1], terms, cut.proof(leaves[1]), NOW)
-    late = Credit(origin=SOLANA, sequence=4, account=EVE.id, asset=NO_ASSET, amount=11)
+    late = Credit(origin=SOLANA, sequence=4, epoch=2, account=EVE.id, asset=NO_ASSET, amount=11)
     with pytest.raises(NoSuchAsset):
         entry.credit(cut.grid, late, by_guards(late), NOW)
     resolved(cut.grid, executed=True)
@@ -371,13 +372,35 @@ def test_of_its_own_batches_a_chain_knows_itself_what_became_once_their_epoch_is
             execute(grid, permitted(grid, number=7), NOW)
 
 
+def test_in_each_epoch_anew_a_hold_settles_and_a_late_deposit_counts_as_its_guards_say() -> None:
+    """Both happened in an epoch of which nobody learned more than it was cut from: the next cut has them still."""
+    cut = in_doubt()
+    resolved(cut.grid, executed=True)
+    late = Credit(origin=SOLANA, sequence=4, epoch=2, account=EVE.id, asset=EUR, amount=11)
+    cut.enter(hold(ANN, 40, 30))
+    entry.credit(cut.grid, late, by_guards(late), NOW)
+    leaves = (account(ANN), balance(ANN, EUR, 60, held=40), hold(ANN, 40, 30))
+    later = Cut(*leaves, epoch=4, grid=cut.grid)
+    later.enter(*leaves)
+    with pytest.raises(AlreadySettled):
+        later.enter(leaves[-1])
+    with pytest.raises(WrongEpoch) as refused:
+        entry.credit(later.grid, late, by_guards(late), NOW)
+    assert refused.value.data == {"epoch": 2, "current": 4}
+    anew = msgspec.structs.replace(late, epoch=4)
+    entry.credit(later.grid, anew, by_guards(anew), NOW)
+    with pytest.raises(AlreadyCredited):
+        entry.credit(later.grid, anew, by_guards(anew), NOW)
+    assert (has(later.grid, ANN, EUR), later.grid.balance(EVE.id, EUR).received) == (60, 11)
+
+
 def test_a_late_deposit_of_this_chain_counts_if_it_came_before_the_epoch() -> None:
     grid = begin()
     move(grid, 1)
     deposit(grid, EVE.id, EUR, 11, NOW)
     cut = Cut(account(ANN), grid=grid)
     deposit(grid, EVE.id, EUR, 12, NOW)
-    late = Credit(origin=ARBITRUM, sequence=1, account=EVE.id, asset=EUR, amount=11)
+    late = Credit(origin=ARBITRUM, sequence=1, epoch=2, account=EVE.id, asset=EUR, amount=11)
     entry.credit(grid, late, by_guards(late), NOW)
     assert (grid.balance(EVE.id, EUR).received, grid.asset(EUR).vault) == (23, 23)
     with pytest.raises(AlreadyCredited):
@@ -423,7 +446,7 @@ def test_a_batch_that_draws_on_what_an_earlier_one_would_bring(*, first: bool, s
 
 def test_a_late_deposit_counts_once_by_its_number() -> None:
     cut = in_doubt()
-    signed = Credit(origin=SOLANA, sequence=4, account=EVE.id, asset=EUR, amount=11)
+    signed = Credit(origin=SOLANA, sequence=4, epoch=2, account=EVE.id, asset=EUR, amount=11)
     with pytest.raises(NoQuorum):
         entry.credit(cut.grid, signed, by_guards(signed, (0,)), NOW)
     entry.credit(cut.grid, signed, by_guards(signed), NOW)

@@ -163,7 +163,7 @@ def test_an_intent_lives_until_it_executes(world: World) -> None:
     assert status(world, intent) is Status.OPEN
     assert world.run(intent, other) is None
     assert status(world, intent) is Status.EXECUTED
-    again = IntentAccepted(action=intent, now=NOW + 1)
+    again = IntentAccepted(action=intent, now=SOON)
     refused(world, again, AlreadyAccepted, owner=ANN.id, nonce=0)
     refused(world, IntentAccepted(action=ANN.intent(0, EUR, 99, USD), now=NOW), Conflict, owner=ANN.id, nonce=0)
     world.batches += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from copy import deepcopy
+from itertools import product
 from typing import Any, get_args
 
 import msgspec
@@ -15,6 +16,7 @@ from jurymast.book.cut import imbalance, leaves, tree
 from jurymast.book.events import (
     BatchExecuted,
     BatchPlanned,
+    BatchReleased,
     BatchResolved,
     Event,
     FloorRaised,
@@ -25,10 +27,10 @@ from jurymast.book.events import (
 from jurymast.book.execute import Action
 from jurymast.book.ledger import Applied, apply
 from jurymast.book.orders import Side
-from jurymast.book.refusals import Refusal
-from jurymast.book.signed import SOLANA, Terms
+from jurymast.book.refusals import AlreadyEntered, Refusal
+from jurymast.book.signed import ARBITRUM, NO_ASSET, SOLANA, Credit, Terms
 from jurymast.book.state import Fate, Ledger
-from tests.unit.grids import ANN, BEN, EUR, EVE, ORACLE, TERMS, USD, Person
+from tests.unit.grids import ANN, BEN, EUR, EVE, ORACLE, SOL, TERMS, TREASURY, USD, Person
 from tests.unit.ledgers import World, fold
 
 PEOPLE = (ANN, BEN, EVE)
@@ -42,6 +44,7 @@ class History:
 
     def __init__(self, data: st.DataObject, fee_bps: int) -> None:
         self.draw, self.world = data.draw, World(fee_bps=fee_bps)
+        self.people = list(PEOPLE)
         self.nonces = Counter[bytes]()
         self.planned: list[BatchPlanned] = []
 
@@ -49,7 +52,10 @@ class History:
         for who in PEOPLE:
             for what in (EUR, USD):
                 self.world.deposit(who, what, 500)
-        for kind in self.draw(st.lists(st.sampled_from(kinds), max_size=20)):
+        self.go_on(*kinds)
+
+    def go_on(self, *kinds: str, most: int = 20) -> None:
+        for kind in self.draw(st.lists(st.sampled_from(kinds), max_size=most)):
             getattr(self, f"_{kind}")()
 
     def next(self, who: Person) -> int:
@@ -57,7 +63,8 @@ class History:
         return self.nonces[who.id] - 1
 
     def batch(self) -> list[Action]:
-        one, other, amount = self.draw(person), self.draw(person), self.draw(value)
+        anybody = st.sampled_from(self.people)
+        one, other, amount = self.draw(anybody), self.draw(anybody), self.draw(value)
         match self.draw(st.sampled_from(("trade", "withdraw", "join", "end", "both"))):
             case "trade":
                 least = self.draw(st.integers(0, 200))
@@ -79,10 +86,15 @@ class History:
         self.world.deposit(self.draw(person), self.draw(asset), self.draw(value))
 
     def _batch(self) -> None:
-        self.world.run(*self.batch())
+        self.run_alone(*self.batch())
 
-    def _plan(self) -> None:
-        if self.world.plan(*self.batch()) is Applied.NOW:
+    def run_alone(self, *actions: Action) -> None:
+        alone = not self.world.ledger.outstanding
+        self.world.run(*actions)
+        assert not (alone and isinstance(self.world.log[-1], BatchReleased)), "what draws on nothing in doubt executes"
+
+    def _plan(self, *actions: Action) -> None:
+        if self.world.plan(*actions or self.batch()) is Applied.NOW:
             event = self.world.log[-1]
             assert isinstance(event, BatchPlanned)
             self.planned.append(event)
@@ -91,6 +103,35 @@ class History:
         """The oldest, as a chain with one sender would; it may fail there."""
         if self.planned:
             self.world.settle(self.planned.pop(0))
+
+    def _send(self) -> None:
+        chain = self.world.ledger.chain
+        amount, target = self.draw(value), SOLANA + ARBITRUM - chain
+        self._plan(TREASURY.bridge_out(self.next(TREASURY), self.draw(asset), amount, source=chain, target=target))
+
+    def _arrive(self) -> None:
+        under_way = [transfer for transfer, each in self.world.ledger.transfers.items() if not each.arrived]
+        if under_way:
+            self.world.arrive(self.draw(st.sampled_from(under_way)))
+
+    def _late(self) -> None:
+        self.world.deposit_late(self.draw(st.sampled_from(self.people)), self.draw(asset), self.draw(value))
+
+    def _register(self) -> None:
+        """Where and when it can; only from then on somebody signs for it."""
+        if self.world.ledger.chain == SOLANA and SOL not in self.people:
+            self.world.register(SOL)
+            self.people.append(SOL)
+
+    def _spend(self) -> None:
+        """Of what somebody came by after the last cut, whether it has a leaf there or not."""
+        who, what, amount = self.draw(st.sampled_from(self.people)), self.draw(asset), self.draw(value)
+        self.world.deposit(who, what, amount)
+        taken = self.draw(st.integers(1, amount))
+        self.run_alone(who.withdrawal(self.next(who), what, taken, chain=self.world.ledger.chain))
+
+    def _give(self) -> None:
+        self.world.deposit(self.draw(st.sampled_from((*PEOPLE, SOL))), self.draw(asset), self.draw(value))
 
     def _order(self) -> None:
         sides: tuple[Side, ...] = ("buy", "sell")
@@ -172,6 +213,68 @@ def test_both_chains_and_the_ledger_have_the_same_after_failing_over_with_batche
     assert not any(balance.coming or balance.held for balance in world.ledger.balances.values())
 
 
+@settings(max_examples=60)
+@given(st.data(), st.integers(0, 300))
+def test_over_many_epochs_on_either_chain_the_ledger_and_the_grids_agree(data: st.DataObject, fee_bps: int) -> None:
+    """Back to the same chain too, with numbers burnt, doubt and late deposits carried over, tokens over the bridge and back."""
+    history = History(data, fee_bps)
+    world, doubted = history.world, list[BatchPlanned]()
+    for who, what in ((ANN, EUR), (BEN, USD), (EVE, EUR)):
+        world.deposit(who, what, 500)
+    for _ in range(data.draw(st.integers(1, 3))):
+        history.go_on("batch", "plan", "settle", "send", "arrive", "late", "register", "give", "spend", most=10)
+        _clear_up_unheard(world, doubted[: data.draw(st.integers(0, 2))], world.late[: data.draw(st.integers(0, 2))])
+        doubted += history.planned
+        for planned in history.planned[: data.draw(st.integers(0, 4))]:
+            if world.perform(planned):
+                break
+        history.planned = []
+        world.fail_over(data.draw(st.sampled_from((SOLANA, ARBITRUM))), burnt=data.draw(st.integers(0, 1)))
+        world.check_same()
+        _absent_is_what_has_no_leaf(world, [each.id for each in (*PEOPLE, SOL, TREASURY)])
+        while data.draw(st.booleans()) and (doubted or world.late):
+            _clear_up(world, doubted)
+    while doubted or world.late:
+        _clear_up(world, doubted)
+    for transfer, each in list(world.ledger.transfers.items()):
+        if not each.arrived:
+            world.arrive(transfer)
+    world.check_same()
+    assert not any(balance.coming or balance.held for balance in world.ledger.balances.values())
+    assert all(world.grid.account(each.id).authority == world.ledger.account(each.id).authority for each in (*PEOPLE, SOL))
+
+
+def _clear_up(world: World, doubted: list[BatchPlanned]) -> None:
+    """The first thing that is not known of the time before this epoch."""
+    if doubted:
+        first = doubted.pop(0)
+        world.resolve(*first.key, executed=_executed(world, first))
+    else:
+        world.credit(world.late.pop())
+    world.check_same()
+
+
+def _clear_up_unheard(world: World, doubted: list[BatchPlanned], late: list[Credit]) -> None:
+    for planned in doubted:
+        world.resolve_unheard(*planned.key, executed=_executed(world, planned))
+    for each in late:
+        if each.origin != world.ledger.chain or each.sequence <= world.grid.opening:
+            world.credit_unheard(each)
+
+
+def _executed(world: World, planned: BatchPlanned) -> bool:
+    return (planned.epoch, planned.batch) in world.grids[planned.chain].batches
+
+
+def _absent_is_what_has_no_leaf(world: World, accounts: list[bytes]) -> None:
+    world.batches += 1
+    plan = world.planned()
+    for id_, what in product(accounts, (EUR, USD, NO_ASSET)):
+        key = b"account" + id_ if what == NO_ASSET else b"balance" + id_ + what.to_bytes(4, "big")
+        answer = apply(deepcopy(world.ledger), msgspec.structs.replace(plan, absent=((id_, what),)))
+        assert isinstance(answer, AlreadyEntered) == (key in world.proofs), (id_.hex(), what)
+
+
 # -- the fold ----------------------------------------------------------------------------------------------------------
 
 ANYTHING = ("deposit", "batch", "plan", "settle", "order", "order", "cancel", "raise")
@@ -246,6 +349,9 @@ actions = st.one_of(
     st.builds(lambda who, nonce: who.join(nonce, TERMS), person, st.integers(0, 3)),
     st.builds(lambda who, nonce: who.withdrawal(nonce, EUR, 10, chain=SOLANA), person, st.integers(0, 3)),
     st.builds(lambda who: ORACLE.verdict(TERMS, who), person),
+    st.builds(
+        lambda nonce, amount: TREASURY.bridge_out(nonce, EUR, amount, source=SOLANA, target=ARBITRUM), st.integers(0, 3), value
+    ),
 )
 FIELDS: dict[Any, st.SearchStrategy[Any]] = {
     "int": ints,

@@ -15,7 +15,7 @@ from jurymast.messages.channel import EACH_SERVICE, OPERATOR, AnyChannel, Channe
 from jurymast.messages.health import MONITOR, UNSIGNED
 from jurymast.nats_conf import MESH, Server, Tls, accounts, nats_conf
 from jurymast.permissions import EXTERNAL, OBSERVER, PROVISIONER, TELLER, Access, inbox, observer_role, service_of
-from jurymast.streams import MIB, SERVICES, TABLE, Bucket, ObjectStore, Stream, Table
+from jurymast.streams import LEDGER, MIB, SERVICES, TABLE, Bucket, ObjectStore, Stream, Table
 from jurymast.subjects import covers
 from tests.echo.access import ECHO_ACCESS
 from tests.echo.messages import ASKER
@@ -54,7 +54,7 @@ def test_a_service_cannot_take_the_name_of_another_role() -> None:
 
 
 def test_an_unknown_role_is_named() -> None:
-    with pytest.raises(Misconfigured, match="there is no role nobody: there are asker, echo, "):
+    with pytest.raises(Misconfigured, match="there is no role nobody: there are application, asker, bridge, echo, "):
         ACCESS.permissions("nobody")
 
 
@@ -247,8 +247,12 @@ def test_what_an_account_imports_is_exported_to_it_by_name() -> None:
 
 @pytest.mark.parametrize("service", ACCESS.logins)
 def test_a_service_may_send_exactly_what_crosses_over(service: str) -> None:
-    imports = {entry["service"]["subject"] for entry in accounts(ACCESS, KEYS)[service]["imports"]}
-    assert imports | {"_R_.>"} == set(ACCESS.permissions(service).publish)
+    imports = accounts(ACCESS, KEYS)[service]["imports"]
+    sent = {entry["service"]["subject"] for entry in imports if "service" in entry}
+    assert sent | {"_R_.>"} == set(ACCESS.permissions(service).publish)
+    heard = {entry["stream"]["subject"] for entry in imports if "stream" in entry}
+    assert heard == {subject for subject in ACCESS.permissions(service).subscribe if subject.startswith("stored.")}
+    assert heard == ({"stored.ledger.>"} if service in LEDGER.followers else set())
 
 
 def test_questions_lead_to_all_who_answer_and_to_nobody_else() -> None:
@@ -262,11 +266,11 @@ def test_questions_lead_to_all_who_answer_and_to_nobody_else() -> None:
     ]
 
 
-def test_only_pulls_and_questions_have_many_answers() -> None:
+def test_only_pulls_pages_of_a_log_and_questions_have_many_answers() -> None:
     exports = [entry for account in accounts(ACCESS, KEYS).values() for entry in account.get("exports", []) if "service" in entry]
     many = {entry["service"] for entry in exports if entry.get("response_type") == "stream"}
     asked = {query.name for query in ACCESS.queries}
-    assert {subject for subject in many if ".MSG.NEXT." not in subject} == asked
+    assert {subject for subject in many if ".MSG.NEXT." not in subject} == asked | {"$JS.API.DIRECT.GET.LEDGER"}
     assert {entry["threshold"] for entry in exports} == {"30s"}
 
 

@@ -49,6 +49,8 @@ from tests.unit.tables import consumer, stream
         ([stream(discard_new_per_subject=True, discard="new")], "A: discard_new_per_subject needs"),
         ([stream(discard_new_per_subject=True, max_messages_per_subject=1)], "A: discard_new_per_subject needs"),
         ([stream(allow_rollup=True, deny_purge=True)], "A: a roll-up purges"),
+        ([stream(followers=("fold",), republish=True)], "A: who follows it"),
+        ([stream(followers=("fold",), allow_direct=True)], "A: who follows it"),
         ([stream(retention="workqueue", consumers=(consumer(deliver="new"),))], "taker must deliver all"),
         (
             [stream(retention="workqueue", consumers=(consumer("x", "a.*"), consumer("y", "a.b")))],

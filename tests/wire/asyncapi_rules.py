@@ -31,8 +31,8 @@ COMPONENTS = _fields("", "schemas servers channels operations messages parameter
 
 SCHEMA = _fields(
     "",
-    "title description type properties required items enum const default examples pattern format additionalProperties "
-    "anyOf oneOf allOf minimum maximum minLength maxLength minItems maxItems",
+    "title description type properties required items additionalItems enum const default examples pattern format "
+    "additionalProperties anyOf oneOf allOf minimum maximum minLength maxLength minItems maxItems",
 )
 TYPES = {"string", "integer", "number", "boolean", "array", "object", "null"}
 
@@ -142,6 +142,7 @@ def _schema(where: str, schema: Node) -> Iterator[str]:
     yield from (f"{where}: {key} is required and not described" for key in schema.get("required", []) if key not in properties)
     inner = [("items", schema.get("items")), ("additionalProperties", schema.get("additionalProperties")), *properties.items()]
     inner += [("anyOf", one) for one in schema.get("anyOf", [])]
+    inner += [("items", one) for one in schema["items"]] if isinstance(schema.get("items"), list) else []
     for key, value in inner:
         if isinstance(value, dict):
             yield from _schema(f"{where}.{key}", value)

@@ -36,7 +36,7 @@ class Golden(NamedTuple):
 
     def plain(self) -> Any:
         """As an outsider reads it, who has MessagePack and nothing of ours."""
-        return msgpack.unpackb(self.payload)
+        return msgpack.unpackb(self.payload, strict_map_key=False)  # Amounts by asset, heights by chain.
 
     def text(self) -> str:
         """As a hex dump, for people; the right column is decoration."""

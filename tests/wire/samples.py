@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from jurymast.messages import dead, health, lease, service
+from jurymast.book import events
+from jurymast.book.execute import Action
+from jurymast.book.signed import Join, Terms, Verdict
+from jurymast.messages import dead, health, intents, lease, ledger, service
 from jurymast.messages.catalog import channels, queries
 from jurymast.messages.channel import AnyChannel, Message
 
@@ -81,6 +84,20 @@ OBSERVATION = health.Observation(
     signature=b"\x03" * 65,
 )
 
+TERMS = Terms(asset=16, stake=17_000, players=18, oracle=b"\x05" * 20, fee_bps=190, prizes_bps=(6_000, 4_000), salt=b"\x06" * 32)
+ACTIONS = (
+    Action(signed=Verdict(match=b"\x04" * 32, step=15, ranking=(b"\x12" * 32,)), signature=b"\x07" * 65, terms=TERMS),
+    Action(
+        signed=Join(account=b"\x08" * 32, match=b"\x09" * 32, asset=20, stake=21_000, nonce=22, deadline=1_767_225_701),
+        signature=b"\x0a" * 64,
+        terms=TERMS,
+    ),
+)
+
+STANDING = intents.IntentStands(
+    account="15" * 32, nonce=44, status="rejected", reason="too small", chain=2, epoch=12, batch=45, ledger=46_000_000_000
+)
+
 SAMPLES: dict[str, Message] = {
     dead.DEAD.name: LETTER,
     dead.REPLAY.name: LETTER,
@@ -146,7 +163,43 @@ SAMPLES: dict[str, Message] = {
         sequence=17,
         certificate=health.Certificate(chain="solana", kind="recovery", policy=POLICY, observations=(OBSERVATION,)),
     ),
+    intents.SUBMIT.ask.name: intents.Submit(action=ACTIONS[1]),
+    intents.SUBMIT.answer.name: intents.Submitted(
+        account="13" * 32, nonce=42, accepted=True, status="planned", refusal="NonceUsed", reason="NonceUsed: nonce 42 of many"
+    ),
+    intents.STANDS.ask.name: intents.IntentAsked(account="14" * 32, nonce=43),
+    intents.STANDS.answer.name: STANDING,
+    intents.CHANGED.name: STANDING,
     lease.LEASE.name: lease.LeaseHeld(service="mirror", lease="relay", holder="host-42-9f3c", renewed_ms=1_767_225_601_001),
+    ledger.INTENTS.name: ledger.IntentChanged(event=events.IntentAccepted(action=ACTIONS[1], now=1_767_225_611)),
+    ledger.ORDERS.name: ledger.OrderChanged(
+        event=events.OrderPlaced(market=23, order=b"\x0b" * 32, account=b"\x0c" * 32, side="sell", price=24_000, quantity=25_001)
+    ),
+    ledger.MARKETS.name: ledger.MarketChanged(
+        event=events.MarketOpened(market=26, base=27, quote=28, unit=1_000_000, margin_bps=1_200)
+    ),
+    ledger.PLANNED.name: ledger.Planned(
+        event=events.BatchPlanned(
+            chain=2,
+            epoch=7,
+            batch=29,
+            expiry=1_767_225_702,
+            actions=ACTIONS,
+            prices={11: 30_000, 12: 31_000},
+            absent=((b"\x0d" * 32, 32),),
+            dead=((b"\x0e" * 32, 33),),
+        )
+    ),
+    ledger.ENDED.name: ledger.Ended(event=events.BatchExecuted(chain=1, epoch=8, batch=34, height=412_000_002)),
+    ledger.DOUBT.name: ledger.Doubt(event=events.BatchResolved(chain=1, epoch=9, batch=35, executed=True)),
+    ledger.LANDED.name: ledger.Landed(
+        event=events.Deposited(chain=2, epoch=10, sequence=36, account=b"\x0f" * 32, asset=37, amount=38_000, height=412_000_003)
+    ),
+    ledger.CARRIED_OVER.name: ledger.CarriedOver(
+        event=events.Credited(chain=1, sequence=39, account=b"\x10" * 32, asset=40, amount=41_000)
+    ),
+    ledger.EPOCHS.name: ledger.EpochMoved(event=events.EpochCut(epoch=11, heights={1: 377_000_002, 2: 412_000_004})),
+    ledger.ARRIVED.name: ledger.Arrived(event=events.BridgeArrived(transfer=b"\x11" * 32)),
     service.STARTED.name: service.ServiceStarted(
         service="bridge", instance="host-7-01ab", version="1.2.3", started_ms=1_767_225_602_002
     ),

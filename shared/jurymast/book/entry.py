@@ -20,6 +20,7 @@ from jurymast.book.refusals import (
     TotalsExceeded,
     UnlikeTerms,
     WrongChain,
+    WrongEpoch,
 )
 from jurymast.book.signed import Credit, Resolve, Terms
 from jurymast.crypto.merkle import verify
@@ -106,7 +107,7 @@ def settle_hold(grid: Grid, leaf: HoldLeaf, proof: Proof, now: int) -> None:
     grid.lock.check_active(now)
     executed, hold = _executed(grid, leaf), leaf.content()
     real(leaf.out_asset, leaf.in_asset)
-    if hold in grid.settled:
+    if grid.settled.get(hold) == grid.epoch:
         raise AlreadySettled(hold)
     verify(grid.lock.root, hold, proof)
     account, balance = grid.entered(leaf.account), grid.balance(leaf.account, leaf.out_asset)
@@ -138,12 +139,14 @@ def _executed(grid: Grid, leaf: HoldLeaf) -> bool:
 
 
 def credit(grid: Grid, signed: Credit, signatures: Sequence[bytes], now: int) -> None:
-    """A deposit that landed on a chain after the cut, once by its number there; on this chain, in an older epoch."""
+    """A deposit that landed on a chain after the cut, once in an epoch by its number there; on this chain, in an older epoch."""
     grid.lock.check_active(now)
     real(signed.asset)
     if signed.origin == grid.lock.chain and signed.sequence > grid.opening:
         raise NotLate(signed.sequence, grid.opening)
-    if (signed.origin, signed.sequence) in grid.credited:
+    if signed.epoch != grid.epoch:
+        raise WrongEpoch(signed.epoch, grid.epoch)
+    if grid.credited.get((signed.origin, signed.sequence)) == grid.epoch:
         raise AlreadyCredited(signed.origin, signed.sequence)
     quorum(grid.lock.guards.guards, signed.digest(grid.domain), signatures)
     with grid.whole():

@@ -80,7 +80,7 @@ class Grid(Tables):
     resolved: dict[tuple[int, int, int], bool] = field(default_factory=dict)
     """Batches of other chains that were in doubt, by origin, epoch and number: whether they executed."""
     settled: dict[bytes, int] = field(default_factory=dict)
-    """Their holds that were settled, by the content of their leaves."""
+    """Their holds by the content of their leaves, and `credited` late deposits: the last epoch in which each was."""
     credited: dict[tuple[int, int], int] = field(default_factory=dict)
     bridged: dict[bytes, int] = field(default_factory=dict)
     """Transfers that arrived, and `sent` those that left: their amounts."""

@@ -235,11 +235,13 @@ class Resolve(Signed, frozen=True, kw_only=True):
 
 
 class Credit(Signed, frozen=True, kw_only=True):
-    """A deposit that no cut has counted: it landed on a chain after the cut that its epoch ended with."""
+    """A deposit that the cut of this epoch has not counted: it landed on a chain after the cut that its own epoch ended with."""
 
-    TYPE = eip712.Struct("Credit(uint8 origin,uint64 sequence,bytes32 account,uint32 asset,uint64 amount)")
+    TYPE = eip712.Struct("Credit(uint8 origin,uint64 sequence,uint64 epoch,bytes32 account,uint32 asset,uint64 amount)")
     origin: int
     sequence: int
+    epoch: int
+    """In which it is credited. The next one's cut may hold it already."""
     account: bytes
     asset: int
     amount: int

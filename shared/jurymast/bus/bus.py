@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from time import monotonic
 from typing import Any
@@ -20,6 +20,7 @@ from jurymast.bus.codec import Incoming, MessagePackCodec
 from jurymast.bus.connection import abort, make_broker
 from jurymast.bus.dead import Graveyard, Replays
 from jurymast.bus.delivery import Delivery, Reader
+from jurymast.bus.follow import Followed, Follower
 from jurymast.bus.intake import BatchHandler, Intake
 from jurymast.bus.publish import ATTEMPT_S, WITHIN_S, Forbidden, Ids, Outgoing
 from jurymast.bus.pull import Connected, PullLoop
@@ -188,6 +189,11 @@ class Bus:
             await intake.many([codec.incoming(raw) for raw in raws])
 
         self._loops.append(PullLoop(stream, intake.consumer, size, take))
+
+    def follow(self, stream: str, *channels: AnyChannel, after: int = 0) -> AsyncIterator[Sequence[Followed]]:
+        """The whole stream from behind a sequence on, in order, for ever: for folds, of which each replica has its own."""
+        found = next(each for each in self.table.streams if each.name == stream)
+        return Follower(self.nc, self.js, found, Reader(channels), after).run()
 
     def _intake(self, name: str, channels: tuple[AnyChannel, ...], handler: BatchHandler) -> tuple[Intake, str]:
         stream, consumer = self.table.consumer(name)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from jurymast.errors import Rejected, Undecodable
+from jurymast.errors import Rejected, TooNew, Undecodable
 
 SCHEMA_HEADER = "Jurymast-Schema"
 
@@ -104,7 +104,7 @@ class Channel(Generic[M]):
     def decode(self, payload: bytes, *, schema: str | None, subject: str) -> M:
         """The payload, or `Undecodable` with the reason: wrong schema, malformed bytes, or a subject that does not fit."""
         if problem := schema_problem(schema, self.name, self.version):
-            raise Undecodable(f"{subject}: {problem}")
+            raise problem.kind(f"{subject}: {problem.reason}")
         try:
             message = self._decoder.decode(payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:  # The last two: text or depth beyond reason.
@@ -144,19 +144,25 @@ def _names(one_or_more: str | tuple[str, ...]) -> tuple[str, ...]:
     return (one_or_more,) if isinstance(one_or_more, str) else one_or_more
 
 
+class Problem(NamedTuple):
+    reason: str
+    kind: type[Undecodable] = Undecodable
+
+
 @lru_cache(maxsize=1024)
-def schema_problem(schema: str | None, name: str, version: int) -> str | None:
+def schema_problem(schema: str | None, name: str, version: int) -> Problem | None:
     """Why a reader of `name` at `version` cannot read a message with this schema header; None if it can."""
     if schema is None:
-        return f"no {SCHEMA_HEADER} header"
+        return Problem(f"no {SCHEMA_HEADER} header")
     match = _SCHEMA.fullmatch(schema)
     if match is None:
-        return f"malformed {SCHEMA_HEADER} header {schema[:80]!r}"
+        return Problem(f"malformed {SCHEMA_HEADER} header {schema[:80]!r}")
     if match["name"] != name:
-        return f"carries {match['name']}, expected {name}"
+        return Problem(f"carries {match['name']}, expected {name}")
     oldest_reader = int(match["reader"] or match["version"])
     if oldest_reader > version:
-        return f"{schema} needs a reader of version {oldest_reader}, this one knows {version}: upgrade this service, then replay"
+        needs = f"{schema} needs a reader of version {oldest_reader}, this one knows {version}"
+        return Problem(f"{needs}: upgrade this service, then replay", TooNew)
     return None
 
 
