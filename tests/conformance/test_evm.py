@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,11 +26,12 @@ from jurymast.chains.evm.logs import KINDS
 from jurymast.chains.evm.providers import Providers, good
 from jurymast.chains.evm.transaction import Fees, Transaction
 from jurymast.chains.local.evm.node import CHAIN_ID
+from jurymast.chains.operations import Execute
 from jurymast.chains.rpc import Endpoint, open_session
 from jurymast.chains.words import Included, Payload, Unaffordable, Waiting, Wanted
 from jurymast.crypto.secp256k1 import SigningKey
 from jurymast.errors import Misconfigured
-from tests.conformance.actions import ANN_AND_BEN, a_batch
+from tests.conformance.actions import ANN_AND_BEN, LATE, a_batch, credit, first_epoch, swap
 from tests.conformance.evm import GWEI, POLICY, RELAY, EvmRig, network_of, open_rig
 from tests.conformance.middleman import Middleman
 from tests.conformance.rig import Lie
@@ -36,7 +40,7 @@ from tests.contracts import artifacts
 from tests.contracts.abi import Entry
 from tests.npm import PROJECT
 from tests.servers import Process, eventually
-from tests.unit.grids import key
+from tests.unit.grids import ANN, BEN, EUR, ORACLE, TERMS, USD, Person, key
 
 STRANGER = key("stranger")
 
@@ -394,3 +398,67 @@ def fields(grid: artifacts.Artifact, struct: str, *names: str) -> tuple[layout.F
     found = {each["label"]: each for each in members}
     sizes = {name: int(grid.types[found[name]["type"]]["numberOfBytes"]) for name in names}
     return tuple(layout.Field(int(found[name]["slot"]) * 256 + found[name]["offset"] * 8, sizes[name] * 8) for name in names)
+
+
+# -- limits ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("actions", [2, 60, 400])
+async def test_what_a_batch_takes_is_below_what_it_was_measured_as(rig: EvmRig, actions: int) -> None:
+    await prepared(rig)
+    for sequence, person, asset in ((3, ANN, EUR), (4, BEN, USD)):
+        await rig.run(credit(sequence, person, asset, 1_000))
+    await takes_less(rig, swap(rig.chain.number, 1, actions))
+
+
+async def test_so_does_one_of_many_people_who_have_never_had_what_they_buy(rig: EvmRig) -> None:
+    await rig.run(first_epoch())
+    people = [Person(f"user {number}") for number in range(20)]
+    for number, person in enumerate(people):
+        await rig.run(credit(number + 1, person, (EUR, USD)[number % 2], 10))
+    sides = ((EUR, USD), (USD, EUR))
+    intents = [person.intent(0, sides[n % 2][0], 10, sides[n % 2][1], deadline=LATE) for n, person in enumerate(people)]
+    await takes_less(rig, a_batch(rig.chain.number, 1, *intents))
+
+
+async def test_so_does_a_match(rig: EvmRig) -> None:
+    await rig.run(first_epoch())
+    for number, person in enumerate((ANN, BEN)):
+        await rig.run(credit(number + 1, person, EUR, 100))
+    joins = [person.signs(msgspec.structs.replace(person.join(0, TERMS).signed, deadline=LATE), TERMS) for person in (ANN, BEN)]
+    await takes_less(rig, a_batch(rig.chain.number, 1, *joins))
+    await takes_less(rig, a_batch(rig.chain.number, 2, ORACLE.verdict(TERMS, BEN)))
+    ended = frozenset({(TERMS.content(), 1), (TERMS.content(), 2), (ANN.id, 0)})
+    state = (await rig.chain.state(Wanted(ended), (await rig.chain.heads()).soft)).state
+    assert state.used == {(TERMS.content(), 1), (ANN.id, 0)}
+
+
+async def takes_less(rig: EvmRig, operation: Execute) -> None:
+    size = rig.chain.measure(operation)
+    rig.chain.limits.check(size)
+    await rig.run(operation)
+    [done] = (await rig.anvil.call("eth_getBlockByNumber", "latest", True))["transactions"]
+    used = int((await rig.anvil.call("eth_getTransactionReceipt", done["hash"]))["gasUsed"], 16)
+    raw_bytes = len(transaction.sign(plain(0, data=bytes.fromhex(done["input"][2:])), RELAY).raw)
+    assert used <= size.cost
+    assert raw_bytes <= size.bytes <= raw_bytes + 200
+
+
+# -- a node that stands still ------------------------------------------------------------------------------------------
+
+
+async def test_a_frozen_node_costs_a_bounded_time_and_nothing_else(rig: EvmRig, tmp_path: Path) -> None:
+    await prepared(rig)
+    before = await rig.chain.heads()
+    async with rig.sender(tmp_path / "sent") as sender:
+        await sender.submit("batch 1", batch(rig))
+        rig.anvil.process.send(signal.SIGSTOP)
+        began_s = time.monotonic()
+        for question in (rig.chain.heads(), sender.tend(), sender.submit("batch 2", batch(rig))):
+            with pytest.raises(NoQuorum):
+                await question
+        assert time.monotonic() - began_s < 8
+        rig.anvil.process.send(signal.SIGCONT)
+        assert await rig.chain.heads() == before
+        await rig.blocks(1)
+        assert isinstance(await only(sender), Included)

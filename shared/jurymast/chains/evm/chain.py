@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from jurymast.chains.agreement import NoQuorum
 from jurymast.chains.calls import Call, Failure
-from jurymast.chains.evm import calldata, evidence, heads, layout, logs
+from jurymast.chains.evm import calldata, evidence, gas, heads, layout, logs
 from jurymast.chains.evm.evidence import block_of
 from jurymast.chains.evm.header import Header
 from jurymast.chains.evm.logs import Log
@@ -29,8 +29,6 @@ SLOTS_IN_A_PROOF = 64
 MOST_BLOCKS = 2_000
 """In one question for events."""
 
-# What a transaction costs, from above: what a test measures on the contract stays below.
-GAS_BASE, GAS_OF_ACTION, GAS_OF_SIGNATURE, GAS_OF_BYTE = 120_000, 36_000, 8_000, 16
 ENVELOPE_BYTES = 200
 LIMITS = Limits(actions=400, bytes=95_000, cost=16_777_216)
 """As many actions as the contract takes; what Arbitrum's sequencer accepts; EIP-7825's gas of a transaction."""
@@ -137,9 +135,7 @@ class EvmChain:
     def measure(self, operation: Operation) -> Size:
         data = calldata.encode(operation)
         batch = operation.batch if isinstance(operation, Execute) else None
-        actions, signatures = (len(batch.actions), len(batch.signatures)) if batch else (0, 0)
-        cost = GAS_BASE + GAS_OF_ACTION * actions + GAS_OF_SIGNATURE * signatures + GAS_OF_BYTE * len(data)
-        return Size(actions, len(data) + ENVELOPE_BYTES, cost)
+        return Size(len(batch.actions) if batch else 0, len(data) + ENVELOPE_BYTES, gas.most(batch, len(data)))
 
 
 def _refused(error: NoQuorum) -> bool:
