@@ -145,6 +145,12 @@ class Stream:
         """A subject takes one message, ever: it is written by `Bus.publish_new`, and no id is needed to know a repeat."""
         return self.discard_new_per_subject and self.max_messages_per_subject == 1
 
+    @property
+    def forgets(self) -> bool:
+        """What was stored may be gone after a while, as was said here."""
+        bounded = self.max_messages_per_subject != UNLIMITED and not self.discard_new_per_subject
+        return bool(self.max_age_s) or self.discard == "old" or bounded
+
     def takes(self, subject: str) -> bool:
         return any(covers(pattern, subject) for pattern in self.subjects)
 

@@ -81,8 +81,8 @@ def test_a_journal_is_the_fold_of_its_entries_and_knows_all_of_them(said: Sequen
             case Permitted(identities=identities):
                 for identity in identities:
                     assert Permit(*_fields(entry)) in journal.permits[identity]
-            case Declined(chain, epoch, batch):
-                assert (chain, epoch, batch) in journal.refused
+            case Declined(chain, epoch, batch, body):
+                assert (chain, epoch, batch, body) in journal.refused
             case Froze(epoch):
                 assert journal.frozen >= epoch
             case Moved(epoch):

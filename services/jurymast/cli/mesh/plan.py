@@ -128,10 +128,23 @@ APPLICATION = {
 }
 """Of a mesh on one machine: no deployment's users sign for it."""
 
+GUARDS = 3
+"""That run on one machine, so that one can be killed."""
+
 PLAN = Plan(
     services=(
         Service(MONITOR, "jurymast.health_monitor"),
         Service(MIRROR, "jurymast.mirror", environment=APPLICATION),
+        *(
+            Service(
+                NONCE_GUARD if number == 1 else f"{NONCE_GUARD}-{number}",
+                "jurymast.nonce_guard",
+                environment=APPLICATION,
+                member_of=NONCE_GUARD,
+                number=number,
+            )
+            for number in range(1, GUARDS + 1)
+        ),
     ),
     evm=True,
 )

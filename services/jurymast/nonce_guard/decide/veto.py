@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from jurymast.nonce_guard.decide.words import Finalized, Identity, Permit
+from jurymast.nonce_guard.decide.words import Finalized, Identity, Permit, Reference
 
 CHAINS = 2
 
@@ -27,8 +27,8 @@ class Journal:
     """What this key has bound itself to; only ever added to. Whoever appends to it writes and syncs first."""
 
     permits: dict[Identity, list[Permit]] = field(default_factory=dict)
-    refused: set[tuple[int, int, int]] = field(default_factory=set)
-    """Batches that it has promised never to sign, by chain, epoch and number."""
+    refused: set[Reference] = field(default_factory=set)
+    """Batches that it has promised never to sign, by chain, epoch, number and body."""
     frozen: int = -1
     """It signs nothing of this epoch or an older one."""
     transitions: dict[int, bytes] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Journal:
             self.permits.setdefault(identity, []).append(permit)
 
     def refuse(self, permit: Permit) -> None:
-        self.refused.add((permit.chain, permit.epoch, permit.batch))
+        self.refused.add(permit.reference)
 
     def freeze(self, epoch: int) -> None:
         self.frozen = max(self.frozen, epoch)
@@ -56,7 +56,7 @@ def may_sign(journal: Journal, permit: Permit, finalized: Mapping[int, Finalized
         return veto
     if permit.epoch <= journal.frozen:
         return Veto(f"epoch {permit.epoch} is frozen")
-    if (permit.chain, permit.epoch, permit.batch) in journal.refused:
+    if permit.reference in journal.refused:
         return Veto(f"batch {permit.batch} was refused before")
     for identity in permit.identities:
         others = [other for other in journal.permits.get(identity, ()) if other != permit]
@@ -66,10 +66,23 @@ def may_sign(journal: Journal, permit: Permit, finalized: Mapping[int, Finalized
 
 
 def may_refuse(journal: Journal, permit: Permit) -> Veto | None:
-    """Promise never to sign it. With enough such promises its claim is released, so nobody makes one who has signed."""
+    """Promise never to sign it. With enough such promises its claim is released, so nobody makes one who has signed, or who does
+    not know any more whether he has."""
+    if journal.lost_before is not None and permit.epoch <= journal.lost_before:
+        return Veto(f"batch {permit.batch} may have been signed before the journal was lost")
     if any(permit in permits for permits in journal.permits.values()):
         return Veto(f"batch {permit.batch} was signed before")
     return None
+
+
+def earlier(journal: Journal, permit: Permit) -> dict[int, set[Permit]]:
+    """What was signed for the same identities before: of each chain, what its finalized state has to show as dead."""
+    found: dict[int, set[Permit]] = {}
+    for identity in permit.identities:
+        for other in journal.permits.get(identity, ()):
+            if other != permit:
+                found.setdefault(other.chain, set()).add(other)
+    return found
 
 
 def _still_alive(identity: Identity, others: Iterable[Permit], finalized: Mapping[int, Finalized]) -> Veto | None:

@@ -8,6 +8,12 @@ from typing import Literal, NamedTuple
 Identity = tuple[bytes, int]
 """(account, nonce), or (match, step). Whatever the body: at most one of an identity ever executes."""
 
+BatchKey = tuple[int, int, int]
+"""Chain, epoch and number."""
+
+Reference = tuple[int, int, int, bytes]
+"""The same, and the body: whoever may claim at all may claim anything under any number."""
+
 Fate = Literal["executed", "cancelled", "released"]
 
 
@@ -22,6 +28,14 @@ class Permit(NamedTuple):
     body: bytes
     """Commits to actions, prices and lists."""
     identities: frozenset[Identity]
+
+    @property
+    def key(self) -> BatchKey:
+        return self.chain, self.epoch, self.batch
+
+    @property
+    def reference(self) -> Reference:
+        return (*self.key, self.body)
 
 
 class Finalized(NamedTuple):
