@@ -68,6 +68,7 @@ class Guarded:
     def __init__(self, server: NatsServer, rig: EvmRig, directory: Path, buses: dict[str, Bus]) -> None:
         self.server, self.rig, self.directory, self.buses = server, rig, directory, buses
         self.started: list[Service] = []
+        self.running: dict[int, Service] = {}
         self.log = ClaimsLog(buses[NONCE_GUARD])
         self.batches = 0
 
@@ -88,12 +89,19 @@ class Guarded:
         environment = {name: value for name, value in environment.items() if value}
         service = Service(module, self.server.url, self.directory, **environment)
         self.started.append(service)
+        self.running[number] = service
         return service
 
     async def ready(self, *numbers: int, module: str = "jurymast.nonce_guard", **settings: str) -> list[Service]:
         services = [self.start(number, module, **settings) for number in numbers or range(3)]
         await asyncio.gather(*(service.ready(60) for service in services))
         return services
+
+    async def revive(self) -> None:
+        """Start each guard again that has ended, as it should be."""
+        for number, service in list(self.running.items()):
+            if service.process.popen.poll() is not None:
+                self.start(number)
 
     def end(self) -> None:
         for service in self.started:
