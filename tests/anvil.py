@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import shutil
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,35 +10,16 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.npm import NotInstalled, program
 from tests.servers import Process, eventually, free_port
-
-PACKAGE = "@foundry-rs/anvil@1.7.1"
-DIRECTORY = Path(sys.prefix) / "npm"
-INSTALL_S = 180
 
 
 def anvil_binary() -> Path:
-    """Installed into the environment by the first test that needs it; skips with the reason where that is impossible."""
-    DIRECTORY.mkdir(exist_ok=True)
-    with (DIRECTORY / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # Test processes run side by side.
-        return _found() or _installed()
-
-
-def _found() -> Path | None:
-    # The package for this machine's platform holds it; the other one is a script that looks for that.
-    return next(DIRECTORY.glob("node_modules/@foundry-rs/anvil-*/bin/anvil*"), None)
-
-
-def _installed() -> Path:
-    if (npm := shutil.which("npm")) is None:
-        pytest.skip("no npm here, and with it no anvil")
-    command = [npm, "install", "--prefix", str(DIRECTORY), "--no-audit", "--no-fund", "--ignore-scripts", PACKAGE]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_S, check=False)
-    binary = _found()
-    if done.returncode != 0 or binary is None:
-        pytest.skip(f"anvil cannot be installed: {done.stderr.strip()[-300:]}")
-    return binary
+    """Installed by the first test that needs it; skips with the reason where that is impossible."""
+    try:
+        return program("anvil")
+    except NotInstalled as error:
+        pytest.skip(f"anvil cannot be installed: {error.reason}")
 
 
 class Anvil:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from jurymast.crypto.keccak import keccak256
 from jurymast.messages import catalog
 from jurymast.messages.channel import AnyChannel, Query
 from jurymast.messages.health import MONITOR
+from jurymast.messages.intents import MIRROR
 from jurymast.nats_conf import Server
 from jurymast.nats_conf import nats_conf as configured
 from jurymast.permissions import Access
@@ -90,7 +92,18 @@ class Plan:
         return replace(self, services=self.services + services)
 
 
-PLAN = Plan(services=(Service(MONITOR, "jurymast.health_monitor"),))
+APPLICATION = {
+    "JURYMAST_APPLICATION": keccak256(b"an application under development").hex(),
+    "JURYMAST_TREASURY": keccak256(b"the treasury of an application under development").hex(),
+}
+"""Of a mesh on one machine: no deployment's users sign for it."""
+
+PLAN = Plan(
+    services=(
+        Service(MONITOR, "jurymast.health_monitor"),
+        Service(MIRROR, "jurymast.mirror", environment=APPLICATION),
+    )
+)
 """What `jurymast up` starts."""
 
 

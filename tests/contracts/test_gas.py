@@ -1,0 +1,42 @@
+"""What the contracts cost is what is committed, and within the budgets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.contracts import forge, gas
+
+MAKE = ".venv/bin/python -m tests.contracts.gas"
+
+
+@pytest.fixture(scope="module")
+def lines(contracts: Path) -> dict[str, int]:
+    return gas.measured(contracts)
+
+
+def test_costs_are_what_is_committed(lines: dict[str, int]) -> None:
+    assert gas.SNAPSHOT.read_text(encoding="ascii") == gas.text(lines), MAKE
+
+
+def test_costs_are_within_the_budgets(lines: dict[str, int]) -> None:
+    assert gas.missed(lines, gas.BUDGETS) == {}
+
+
+def test_a_measurement_is_a_whole_transaction(planted: Path) -> None:
+    lines = gas.measured(planted)
+    assert list(lines) == ["first add", "later add"]
+    # A slot that holds something, and that is what is measured the second time.
+    assert 21_000 + 20_000 < lines["later add"] + 17_100 * 2 == lines["first add"]
+
+
+def test_what_costs_more_than_its_budget_is_told() -> None:
+    budgets = {"cheap": 10, "exact": 10, "dear": 10, "forgotten": 10}
+    told = {"dear": "11 of at most 10", "forgotten": "not measured"}
+    assert gas.missed({"cheap": 9, "exact": 10, "dear": 11, "other": 99}, budgets) == told
+
+
+def test_a_failed_test_measures_nothing(planted: Path) -> None:
+    with pytest.raises(forge.Failed, match="no beginning"):
+        gas.measured(planted, "test/Counter.t.sol")
