@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from eth_account import Account
-from eth_account.messages import SignableMessage, encode_typed_data
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +17,7 @@ from tests.unit.grids import APPLICATION
 from tests.unit.replay import typed, word
 from tests.unit.test_crypto import COW, ETHER_MAIL, HELLO_BOB, MAIL
 from tests.unit.test_vectors import cases
+from tests.unit.witness import Account, SignableMessage, encode_typed_data
 from tests.vectors import typed_kinds
 
 KINDS = {kind.__name__: kind for kind in typed_kinds()}
