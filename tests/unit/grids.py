@@ -58,8 +58,9 @@ class Person:
         )  # fmt: skip
 
     def withdrawal(self, nonce: int, asset: int, amount: int, *, chain: int = ARBITRUM) -> Action:
+        recipient = EVM_PADDING + self.key.address
         return self.signs(
-            Withdrawal(account=self.id, asset=asset, amount=amount, chain=chain, recipient=self.id, nonce=nonce, deadline=SOON)
+            Withdrawal(account=self.id, asset=asset, amount=amount, chain=chain, recipient=recipient, nonce=nonce, deadline=SOON)
         )
 
     def bridge_out(self, nonce: int, asset: int, amount: int, *, source: int = ARBITRUM, target: int = SOLANA) -> Action:
