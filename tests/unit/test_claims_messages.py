@@ -91,4 +91,5 @@ def test_epochs_move_by_the_switcher_alone_and_claims_are_the_guards_alone(chann
 def test_both_read_the_log_from_its_leader_and_delete_nothing(role: str) -> None:
     publish = deployment().permissions(role).publish
     assert "$JS.API.STREAM.MSG.GET.CLAIMS" in publish
-    assert not [subject for subject in publish if "DIRECT" in subject or "DELETE" in subject or "PURGE" in subject]
+    assert not [subject for subject in publish if "DELETE" in subject or "PURGE" in subject]
+    assert "$JS.API.DIRECT.GET.CLAIMS" not in publish

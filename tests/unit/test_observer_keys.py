@@ -115,7 +115,8 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_monitor_of_a_local_mesh_signs_with_the_key_that_it_may_publish_under() -> None:
-    ports = Ports(nats=1, websocket=2, monitor=3, redis=4, services=(5,))
-    seeds = {"health-monitor": Path("/keys/health-monitor.seed")}
-    (monitor,) = services(PLAN, ports, Path("/state"), seeds, Path("/keys/observer.key"))
+    ports = Ports(nats=1, websocket=2, monitor=3, redis=4, services=(5, 6))
+    seeds = {service.name: Path(f"/keys/{service.name}.seed") for service in PLAN.services}
+    monitor, *others = services(PLAN, ports, Path("/state"), seeds, Path("/keys/observer.key"))
+    assert not [other.name for other in others if "JURYMAST_OBSERVER_KEY_FILE" in other.environment]
     assert monitor.environment["JURYMAST_OBSERVER_KEY_FILE"] == "/keys/observer.key"
