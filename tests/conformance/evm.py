@@ -59,7 +59,7 @@ class EvmRig:
         self.anvil = anvil
         self.chain = chain
         self.middlemen = middlemen
-        self.provider = OPERATORS[0]
+        self.provider, self.providers = OPERATORS[0], OPERATORS
         self._from = sender
 
     async def blocks(self, count: int) -> None:

@@ -276,5 +276,5 @@ async def test_without_a_quorum_it_ends_in_time_and_says_who_said_what(rig: Rig)
         await rig.chain.heads()
     assert time.monotonic() - began_s < 4
     assert refused.value.need == 2
-    assert set(refused.value.said) == {"ann", "ben", "eve"}
+    assert set(refused.value.said) == set(rig.providers)
     assert "no answer within" in str(refused.value)
