@@ -199,6 +199,24 @@ async def test_what_waits_too_long_is_offered_for_more_and_lands_once(rig: EvmRi
     assert await count(rig) == 1
 
 
+async def test_what_would_cost_too_much_is_only_repeated_and_an_operator_hears_of_it(rig: EvmRig, tmp_path: Path) -> None:
+    async with open_sender(rig.chain.providers, RELAY, tmp_path / "sent", Policy(most=2 * GWEI, patience_s=10)) as sender:
+        await sender.submit("ours", Payload(STRANGER.address, b"", value=7))
+        await rig.anvil.call("anvil_dropAllTransactions")
+        await rig.anvil.call("anvil_setNextBlockBaseFeePerGas", hex(3 * GWEI))
+        await rig.anvil.call("evm_increaseTime", 11)
+        await rig.blocks(1)
+        held = await only(sender)
+        assert isinstance(held, Waiting)
+        assert "and may offer 2000000000" in held.complaint
+        for _ in range(20):
+            await rig.anvil.call("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
+            await rig.blocks(1)
+        await sender.tend()
+        await rig.blocks(1)
+        assert isinstance(await only(sender), Included), "the price has fallen"
+
+
 async def test_nothing_is_signed_above_the_limit(rig: EvmRig, tmp_path: Path) -> None:
     async with open_sender(rig.chain.providers, RELAY, tmp_path / "sent", Policy(most=1)) as sender:
         with pytest.raises(Unaffordable) as refused:

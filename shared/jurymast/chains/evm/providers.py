@@ -20,7 +20,7 @@ from jurymast.chains.evm import header
 from jurymast.chains.rpc import Endpoint, Failed
 from jurymast.errors import Misconfigured, Rejected
 from jurymast.tasks import cancel
-from jurymast.watchlist import Provider
+from jurymast.watchlist import Chain, Provider
 
 Results = Sequence[msgspec.Raw | Refused]
 Value = TypeVar("Value")
@@ -45,6 +45,19 @@ class Network:
         operators = len({provider.operator for provider in self.providers})
         if not operators < 2 * self.quorum <= 2 * operators:
             raise Misconfigured(f"{self.name}: a quorum is more than half of {operators} operators, and not {self.quorum}")
+
+
+def network_of(chain: Chain, genesis: bytes | None = None) -> Network:
+    """As the file of chains has it."""
+    policy = chain.policy
+    return Network(
+        name=policy.chain,
+        chain_id=int(policy.chain_id),
+        genesis=genesis,
+        providers=chain.providers,
+        quorum=policy.quorum,
+        timeout_s=policy.timeout_ms / 1000,
+    )
 
 
 class _Source:
