@@ -1,6 +1,6 @@
 """Programs and packages of npm, as contracts/evm/package-lock.json names them, and the Node.js that runs them.
 
-`python -m tests.npm forge ...` runs one of the programs where the contracts are.
+`python -m tests.npm NAME ...` runs one of the programs, or npm itself, where the contracts are.
 """
 
 from __future__ import annotations
@@ -55,13 +55,20 @@ def environment() -> dict[str, str]:
 
 
 def _install() -> None:
-    command: list[str | Path] = [NODE, _NPM, "ci", "--loglevel=error"]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=INSTALL_S, check=False)
+    done = subprocess.run(
+        [NODE, _NPM, "ci", "--loglevel=error"], cwd=PROJECT, capture_output=True, text=True, timeout=INSTALL_S, check=False
+    )
     if done.returncode != 0:
         raise NotInstalled(done.stderr.strip()[-300:])
 
 
-if __name__ == "__main__":
-    binary = program(sys.argv[1])
+def _run(name: str, *arguments: str) -> None:
+    """Instead of this process."""
     os.chdir(PROJECT)
-    os.execve(binary, [sys.argv[1], *sys.argv[2:]], environment())  # noqa: S606 # There is no shell to start it with.
+    if name == "npm":
+        os.execv(NODE, [str(NODE), str(_NPM), *arguments])  # noqa: S606 # There is no shell to start it with.
+    os.execve(program(name), [name, *arguments], environment())  # noqa: S606 # Nor here.
+
+
+if __name__ == "__main__":
+    _run(*sys.argv[1:])

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-PACKAGE = "@openzeppelin/merkle-tree@1.0.8"
-DIRECTORY = Path(sys.prefix) / "npm-openzeppelin"
+from tests.npm import NODE, NotInstalled, packages
+
 VECTORS = Path(__file__).parent / "unit" / "openzeppelin.json"
 SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 33)
 TYPE_HASH = "ab" * 32
@@ -44,26 +41,13 @@ console.log(JSON.stringify(sizes.map((size) => {
 
 def built() -> Any:
     """Skips with the reason where the package is not, and cannot be had."""
-    if (node := shutil.which("node")) is None:
-        pytest.skip("no node here, and with it no @openzeppelin/merkle-tree")
-    _install()
-    command = [node, "-e", PROGRAM, json.dumps([SIZES, TYPE_HASH])]
-    done = subprocess.run(command, cwd=DIRECTORY, capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
+    try:
+        directory = packages().parent
+    except NotInstalled as error:
+        pytest.skip(f"@openzeppelin/merkle-tree cannot be installed: {error.reason}")
+    command: list[str | Path] = [NODE, "-e", PROGRAM, json.dumps([SIZES, TYPE_HASH])]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=TIMEOUT_S, check=True)
     return json.loads(done.stdout)
-
-
-def _install() -> None:
-    DIRECTORY.mkdir(exist_ok=True)
-    with (DIRECTORY / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # Test processes run side by side.
-        if (DIRECTORY / "node_modules" / PACKAGE.rpartition("@")[0]).exists():
-            return
-        if (npm := shutil.which("npm")) is None:
-            pytest.skip("no npm here, and with it no @openzeppelin/merkle-tree")
-        command = [npm, "install", "--prefix", str(DIRECTORY), "--no-audit", "--no-fund", "--ignore-scripts", PACKAGE]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-        if done.returncode != 0:
-            pytest.skip(f"{PACKAGE} cannot be installed: {done.stderr.strip()[-300:]}")
 
 
 if __name__ == "__main__":

@@ -20,11 +20,12 @@ import aiohttp
 import nats
 import nkeys  # type: ignore[import-untyped]  # It has no stubs.
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 
 from jurymast.bus import Bus
 from jurymast.cli.keys import KeyDirectory, read_seed
 from jurymast.credentials import tls_context
-from jurymast.errors import Fatal
+from jurymast.errors import Fatal, JurymastError
 from jurymast.messages.channel import OPERATOR
 from jurymast.nats_conf import Server, Tls, nats_conf
 from jurymast.permissions import PROVISIONER, Access, inbox
@@ -114,6 +115,7 @@ class NatsServer:
         access: Access | None = None,
         tls: Tls | None = None,
         ca: str = "",
+        more: str = "",
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.port = port or free_port()
@@ -138,7 +140,7 @@ class NatsServer:
             )
             config = nats_conf(addresses, access, self.keys.public_keys(access.roles))
             config = config.replace("sync_interval: always", f"sync_interval: {sync}")
-        (directory / "nats.conf").write_text(config)
+        (directory / "nats.conf").write_text(config + more)
 
     async def start(self) -> None:
         binary = Path(sys.executable).parent / "nats-server"
@@ -186,9 +188,53 @@ class NatsServer:
         settings = {"JURYMAST_NATS_URL": self.url, "JURYMAST_NATS_CA": self.ca}
         return settings | ({"JURYMAST_NATS_SEED_FILE": str(self.keys.file(role))} if self.keys else {})
 
-    async def provision(self, table: Table) -> list[str]:
+    async def provision(self, table: Table, replicas: int = 1) -> list[str]:
         async with self.client(PROVISIONER) as nc:
-            return await provision(nc, table, replicas=1)
+            return await provision(nc, table, replicas=replicas)
+
+
+class NatsCluster:
+    """Three servers that hold every stream three times. Open to everybody."""
+
+    def __init__(self, directory: Path, *, sync: str = "10s") -> None:
+        routes = [free_port() for _ in range(3)]
+        others = ", ".join(f'"nats://127.0.0.1:{port}"' for port in routes)
+        self.nodes = [
+            NatsServer(
+                directory / f"n{number}",
+                sync=sync,
+                more=f'server_name: n{number}\ncluster {{ name: c, listen: "127.0.0.1:{port}", routes: [{others}] }}\n',
+            )
+            for number, port in enumerate(routes)
+        ]
+
+    @property
+    def url(self) -> str:
+        return ",".join(node.url for node in self.nodes)
+
+    async def start(self, table: Table) -> None:
+        await asyncio.gather(*(node.start() for node in self.nodes))
+
+        async def provisioned() -> bool:
+            with suppress(JurymastError):  # There is no leader yet, or not for all of the streams.
+                await self.nodes[0].provision(table, replicas=3)
+                return not await self.nodes[0].provision(table, replicas=3)
+            return False
+
+        await eventually(provisioned, 30, what="streams on three servers")
+        await eventually(lambda: self.leader(table.streams[-1].name), 30, what="a leader")
+
+    async def leader(self, stream: str) -> NatsServer | None:
+        for node in self.nodes:
+            with suppress(OSError, NatsError, TimeoutError):
+                async with node.client() as nc:
+                    cluster = (await nc.jetstream().stream_info(stream)).cluster
+                    return self.nodes[int(cluster.leader[1:])] if cluster and cluster.leader else None
+        return None
+
+    def kill(self) -> None:
+        for node in self.nodes:
+            node.kill()
 
 
 @asynccontextmanager

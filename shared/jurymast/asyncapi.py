@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from jurymast.envelope import ERROR_HEADER, ID_HEADER
+from jurymast.envelope import BATCH_HEADER, ERROR_HEADER, ID_HEADER
 from jurymast.messages.channel import SCHEMA_HEADER, AnyChannel, Query
 from jurymast.streams import Table
 from jurymast.subjects import overlap
@@ -30,6 +30,12 @@ Node = dict[str, Any]
 _EVENT_HEADERS: Node = {
     ID_HEADER: {"type": "string", "description": "Deterministic: the same event has the same id, however often it is sent."}
 }
+_CREATED_HEADERS: Node = {
+    BATCH_HEADER: {
+        "type": "string",
+        "description": "Of all messages that were stored together. Each subject takes one message, ever.",
+    }
+}
 _ANSWER_HEADERS: Node = {
     ERROR_HEADER: {"type": "string", "description": "Why there is no answer; the payload is empty then, and has no schema."}
 }
@@ -44,6 +50,9 @@ def document(channels: Sequence[AnyChannel], queries: Sequence[Query[Any, Any]],
     def messages(of: Sequence[AnyChannel], headers: Node) -> Node:
         return {c.name: _message(c, payload_of[c.payload], headers) for c in of}
 
+    created = [c for c in channels if table.stream_for(c).create_only]
+    events = [c for c in channels if c not in created]
+
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Jurymast", "version": version, "description": DESCRIPTION, "license": {"name": "Apache-2.0"}},
@@ -54,7 +63,10 @@ def document(channels: Sequence[AnyChannel], queries: Sequence[Query[Any, Any]],
         "operations": {name: operation for c in channels for name, operation in _event_operations(c, table).items()}
         | {f"answer.{query.name}": _query_operation(query) for query in queries},
         "components": {
-            "messages": messages(channels, _EVENT_HEADERS) | messages(asks, {}) | messages(answers, _ANSWER_HEADERS),
+            "messages": messages(events, _EVENT_HEADERS)
+            | messages(created, _CREATED_HEADERS)
+            | messages(asks, {})
+            | messages(answers, _ANSWER_HEADERS),
             "schemas": {name: _as_msgpack(schema) for name, schema in sorted(schemas.items())},
         },
     }

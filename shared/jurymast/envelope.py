@@ -9,6 +9,9 @@ ID_HEADER = "Nats-Msg-Id"
 TTL_HEADER = "Nats-TTL"
 EXPECT_HEADER = "Nats-Expected-Last-Subject-Sequence"
 EXPECT_SUBJECT_HEADER = "Nats-Expected-Last-Subject-Sequence-Subject"
+BATCH_HEADER = "Nats-Batch-Id"
+BATCH_SEQUENCE_HEADER = "Nats-Batch-Sequence"
+BATCH_COMMIT_HEADER = "Nats-Batch-Commit"
 ERROR_HEADER = "Jurymast-Error"
 
 

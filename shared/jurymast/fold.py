@@ -14,12 +14,16 @@ from jurymast.book.refusals import Refusal
 from jurymast.book.state import Ledger
 from jurymast.bus.bus import Bus
 from jurymast.bus.follow import Followed
-from jurymast.errors import Misconfigured, TooNew, Transient, Undecodable
+from jurymast.errors import Misconfigured, TooNew, Transient, Undecodable, explain
 from jurymast.messages.ledger import CHANNELS, Told
+from jurymast.nats_failure import NATS_FAILURE
 from jurymast.streams import LEDGER
 
 KEPT = 10_000
 """Answers that are kept for whoever waits for one."""
+
+LAG = 1_000
+"""Whoever is further behind than this is not ready."""
 
 Answer = Applied | Refusal
 Heard = Callable[[int, Told, Answer], None]
@@ -59,6 +63,15 @@ class Fold:
         self._answers[sequence] = answer
         if len(self._answers) > KEPT:
             self._answers.popitem(last=False)
+
+    async def check(self, bus: Bus) -> None:
+        """Near the end of the log; `Transient` says how far away."""
+        try:
+            end = (await bus.js.stream_info(LEDGER.name)).state.last_seq
+        except NATS_FAILURE as error:
+            raise Transient(f"the end of the ledger is not known: {explain(error)}") from error
+        if end - self.sequence > LAG:
+            raise Transient(f"following the ledger: at {self.sequence:,} of {end:,}")
 
     async def reach(self, sequence: int, within_s: float) -> None:
         """Wait until so much is folded."""

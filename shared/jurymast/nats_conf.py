@@ -117,9 +117,7 @@ def _mesh_exports(access: Access) -> Iterator[Node]:
 
 def _stored_exports(access: Access) -> Iterator[Node]:
     """What is stored, to whoever may hear it."""
-    for channel in access.public:
-        yield {"stream": stored(channel.wildcard), "accounts": [EXTERNAL]}
-    hearers: dict[str, list[str]] = {}
+    hearers = {stored(channel.wildcard): [EXTERNAL] for channel in access.public}
     for login in access.logins:
         for subject in access.heard(login):
             hearers.setdefault(subject, []).append(login)

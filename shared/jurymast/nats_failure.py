@@ -10,3 +10,7 @@ STORAGE_FULL = 10002
 WRONG_LAST_SEQUENCE = 10071
 WRITE_IN_FLIGHT = 10164
 """Another guarded write of this subject is under way on a cluster: not an answer."""
+STORE_FAILED = 10077
+"""No room: in the stream, or on a subject that takes one message. Only the description says which."""
+INCOMPLETE_BATCH = 10176
+"""Parts of an atomic publish did not arrive, as at a change of the leader: nothing of it was stored."""

@@ -17,6 +17,7 @@ from typing import Any
 from jurymast.errors import Misconfigured
 from jurymast.messages.channel import EACH_SERVICE, OPERATOR, AnyChannel, Query
 from jurymast.messages.health import MONITOR, UNSIGNED
+from jurymast.messages.intents import APPLICATION
 from jurymast.messages.lease import LeaseHeld
 from jurymast.streams import DEAD, REPLAYS, STORED, Stream, Table, replay_consumer
 
@@ -170,8 +171,10 @@ class Access:
         return tuple(stream for stream in self.table.streams if service_of(role) in stream.followers)
 
     def heard(self, role: str) -> tuple[str, ...]:
-        """What the server repeats to it when it is stored."""
-        return tuple(stored(subject) for stream in self.followed(role) for subject in stream.subjects)
+        """What the server repeats to it when it is stored: what it follows, and to applications whatever is public."""
+        public = [channel.wildcard for channel in self.public] if role == APPLICATION else []
+        followed = [subject for stream in self.followed(role) for subject in stream.subjects]
+        return tuple(map(stored, (*followed, *public)))
 
     def asked(self, role: str) -> Iterator[str]:
         return (query.name for query in self.queries if service_of(role) in query.askers)

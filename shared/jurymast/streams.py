@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Any, Literal
 
 from jurymast.errors import Misconfigured
-from jurymast.messages import dead, health, intents, lease, ledger, service
+from jurymast.messages import claims, dead, guard, health, intents, lease, ledger, service
 from jurymast.messages.channel import AnyChannel
 from jurymast.subjects import covers, overlap, valid_pattern
 
@@ -101,6 +101,7 @@ class Stream:
     discard: Literal["old", "new"] = "old"
     discard_new_per_subject: bool = False
     dedupe_window_s: float = 120
+    """How long ids are remembered. Where each subject takes one message, the subject itself says what is a repeat."""
     allow_atomic: bool = False
     allow_message_ttl: bool = False
     allow_direct: bool = False
@@ -138,6 +139,11 @@ class Stream:
             "deny_purge": self.deny_purge,
             "republish": {"src": ">", "dest": f"{STORED}.>"} if self.republish else None,
         }
+
+    @property
+    def create_only(self) -> bool:
+        """A subject takes one message, ever: it is written by `Bus.publish_new`, and no id is needed to know a repeat."""
+        return self.discard_new_per_subject and self.max_messages_per_subject == 1
 
     def takes(self, subject: str) -> bool:
         return any(covers(pattern, subject) for pattern in self.subjects)
@@ -413,7 +419,32 @@ INTENTS = Stream(
     republish=True,
 )
 
-TABLE = Table(streams=(DEAD, REPLAYS, LEASES, SERVICES, HEALTH, OBSERVATIONS, CERTIFICATES, LEDGER, INTENTS))
+CLAIMS = Stream(
+    name="CLAIMS",
+    subjects=(claims.EPOCH.wildcard, claims.INTENT.wildcard, claims.OUTCOME.wildcard),
+    summary="The lock: which chain's epoch is open, who was claimed for which batch, and what became of it. Each subject once.",
+    max_bytes=2 * GIB,
+    max_message_bytes=64 * KIB,
+    max_messages_per_subject=1,
+    discard="new",
+    discard_new_per_subject=True,
+    dedupe_window_s=SHORTEST_S,
+    allow_atomic=True,
+    deny_delete=True,
+)
+JOURNALS = Stream(
+    name="JOURNALS",
+    subjects=(guard.JOURNAL.wildcard,),
+    summary="How far the journal of each guard has come: one that stands behind was lost.",
+    max_bytes=16 * MIB,
+    max_message_bytes=4 * KIB,
+    max_messages_per_subject=1,
+    dedupe_window_s=SHORTEST_S,
+    deny_delete=True,
+    deny_purge=True,
+)
+
+TABLE = Table(streams=(DEAD, REPLAYS, LEASES, SERVICES, HEALTH, OBSERVATIONS, CERTIFICATES, LEDGER, INTENTS, CLAIMS, JOURNALS))
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -27,6 +27,10 @@ class Scale:
     halts: int
     healthy_minutes: int
     trees: int
+    claims: int
+    claim_batches: int
+    """At most, however small they are."""
+    claim_runs: int
     cold_install: bool
 
 
@@ -41,6 +45,9 @@ QUICK = Scale(
     halts=1,
     healthy_minutes=200,
     trees=1,
+    claims=4_000,
+    claim_batches=50,
+    claim_runs=1,
     cold_install=False,
 )
 FULL = Scale(
@@ -54,6 +61,9 @@ FULL = Scale(
     halts=6,
     healthy_minutes=10_000,
     trees=5,
+    claims=30_000,
+    claim_batches=400,
+    claim_runs=7,
     cold_install=True,
 )
 

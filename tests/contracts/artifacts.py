@@ -79,12 +79,11 @@ def _artifacts(output: Path) -> Iterator[Artifact]:
 
 
 def _is_deployed(found: dict[str, Any], name: str) -> bool:
-    definitions = (node for node in found["ast"]["nodes"] if node["nodeType"] == "ContractDefinition")
-    definition = next(node for node in definitions if node["name"] == name)
-    match definition["contractKind"]:
-        case "contract":
-            return not definition["abstract"]
-        case "library":
+    definitions = {node["name"]: node for node in found["ast"]["nodes"] if node["nodeType"] == "ContractDefinition"}
+    match definitions.get(name):  # A file without a contract is listed under its own name.
+        case {"contractKind": "contract", "abstract": abstract}:
+            return not abstract
+        case {"contractKind": "library"}:
             return bool(found["methodIdentifiers"])  # Without functions for others it is part of whoever uses it.
     return False
 

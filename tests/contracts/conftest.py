@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.contracts import project
 from tests.npm import PROJECT
@@ -14,9 +15,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--deep", action="store_true", help="contracts: cases that nobody has tried yet, for hours; every mutant")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """For histories that hypothesis makes up: the same each time, as forge's are, or new ones."""
+    thorough = bool(config.getoption("deep", default=False))
+    settings.register_profile("histories", deadline=None, max_examples=10_000 if thorough else 200, derandomize=not thorough)
+    settings.load_profile("histories")
+
+
 @pytest.fixture(scope="session")
 def deep(pytestconfig: pytest.Config) -> bool:
-    return bool(pytestconfig.getoption("deep"))
+    return bool(pytestconfig.getoption("deep", default=False))
 
 
 @pytest.fixture(scope="session")

@@ -40,5 +40,9 @@ def _frame(directory: Path) -> Path:
     shutil.copytree(PROJECT / "tools", root / "tools")
     shutil.copytree(PROJECT / "test" / "base", root / "test" / "base")
     shutil.copy(PROJECT / "foundry.toml", root)
-    (root / "node_modules").symlink_to(packages())
+    # The compiler follows links, and would take sources behind one for others than those that are compiled already.
+    shutil.copytree(packages() / "@openzeppelin", root / "node_modules" / "@openzeppelin")
+    for package in packages().iterdir():
+        if not (root / "node_modules" / package.name).exists():
+            (root / "node_modules" / package.name).symlink_to(package)
     return root

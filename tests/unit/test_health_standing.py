@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from jurymast.bus.read import Stored
 from jurymast.certificate import Standing
 from jurymast.errors import Transient
 from jurymast.health_monitor.handlers import READ_AT_ONCE, STORE_TRIES, Monitor, Watch
-from jurymast.health_monitor.store import Stored
 from jurymast.messages.health import Certificate, Observation, Policy
 from jurymast.watchlist import Chain
 from tests.outages import Truth, Watched, honest, replay

@@ -13,6 +13,7 @@ from jurymast.errors import Misconfigured
 from jurymast.messages import catalog
 from jurymast.messages.channel import EACH_SERVICE, OPERATOR, AnyChannel, Channel, Message
 from jurymast.messages.health import MONITOR, UNSIGNED
+from jurymast.messages.intents import APPLICATION
 from jurymast.nats_conf import MESH, Server, Tls, accounts, nats_conf
 from jurymast.permissions import EXTERNAL, OBSERVER, PROVISIONER, TELLER, Access, inbox, observer_role, service_of
 from jurymast.streams import LEDGER, MIB, SERVICES, TABLE, Bucket, ObjectStore, Stream, Table
@@ -252,7 +253,10 @@ def test_a_service_may_send_exactly_what_crosses_over(service: str) -> None:
     assert sent | {"_R_.>"} == set(ACCESS.permissions(service).publish)
     heard = {entry["stream"]["subject"] for entry in imports if "stream" in entry}
     assert heard == {subject for subject in ACCESS.permissions(service).subscribe if subject.startswith("stored.")}
-    assert heard == ({"stored.ledger.>"} if service in LEDGER.followers else set())
+    if service != APPLICATION:
+        assert heard == ({"stored.ledger.>"} if service in LEDGER.followers else set())
+    else:
+        assert heard == {f"stored.{channel.wildcard}" for channel in ACCESS.public}
 
 
 def test_questions_lead_to_all_who_answer_and_to_nobody_else() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jurymast.book import events
 from jurymast.book.execute import Action
 from jurymast.book.signed import Join, Terms, Verdict
-from jurymast.messages import dead, health, intents, lease, ledger, service
+from jurymast.messages import claims, dead, guard, health, intents, lease, ledger, service
 from jurymast.messages.catalog import channels, queries
 from jurymast.messages.channel import AnyChannel, Message
 
@@ -99,6 +99,56 @@ STANDING = intents.IntentStands(
 )
 
 SAMPLES: dict[str, Message] = {
+    claims.EPOCH.name: claims.EpochRecord(
+        epoch=41,
+        state="cut",
+        chain=2,
+        switch="failover-41",
+        recorded_ms=1_767_225_608_008,
+        cut=claims.Cut(
+            ledger=4_294_967_298,
+            heights=(
+                claims.Height(chain=1, height=377_000_090, block=b"\x11" * 32),
+                claims.Height(chain=3, height=300_000_000, block=b"\x12" * 32),
+            ),
+            root=b"\x13" * 32,
+            totals=(claims.Total(asset=4, amount=(1 << 64) - 1), claims.Total(asset=5, amount=6)),
+            cid="bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi",
+        ),
+    ),
+    claims.INTENT.name: claims.Claimed(
+        account="0a" * 32,
+        nonce=(1 << 64) - 1,
+        attempt=2,
+        chain=1,
+        epoch=42,
+        batch=4_294_967_299,
+        expiry=377_000_150,
+        body=b"\x14" * 32,
+    ),
+    claims.OUTCOME.name: claims.Concluded(
+        account="0b" * 32,
+        nonce=7,
+        attempt=3,
+        fate="released",
+        chain=2,
+        epoch=43,
+        batch=4_294_967_300,
+        proof=claims.Proof(
+            height=300_000_001,
+            block=b"\x15" * 32,
+            clock=1_767_225_609,
+            fence=44,
+            cid="bafkreifzjut3te7nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e",
+        ),
+    ),
+    guard.JOURNAL.name: guard.JournalHead(
+        guard="0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF",
+        journal=b"\x16" * 16,
+        sequence=4_294_967_301,
+        digest=b"\x17" * 16,
+        epoch=45,
+    ),
     dead.DEAD.name: LETTER,
     dead.REPLAY.name: LETTER,
     health.PROVIDER_CHANGED.name: health.ProviderChanged(

@@ -8,6 +8,7 @@ import sys
 import click
 
 from jurymast.cli.commands.dead import dead
+from jurymast.cli.commands.guard import guard
 from jurymast.cli.commands.health import certificate, health
 from jurymast.cli.commands.keys import keys
 from jurymast.cli.commands.streams import streams
@@ -25,7 +26,21 @@ def cli() -> None:
     """Keeps an application's money and matches alive when its chain goes down."""
 
 
-for command in (mesh.up, mesh.down, mesh.status, mesh.logs, mesh.kill, streams, dead, tail, keys, health, certificate, verify):
+for command in (
+    mesh.up,
+    mesh.down,
+    mesh.status,
+    mesh.logs,
+    mesh.kill,
+    streams,
+    dead,
+    tail,
+    keys,
+    health,
+    certificate,
+    verify,
+    guard,
+):
     cli.add_command(command)
 
 

@@ -69,6 +69,12 @@ def plan(ledger: Ledger, event: BatchPlanned) -> None:
     ledger.put(ledger.fates, event.key, Fate.PLANNED)
 
 
+def check(ledger: Ledger, event: BatchPlanned) -> None:
+    """Raises what `plan` would, and changes nothing."""
+    with ledger.tried():
+        plan(ledger, event)
+
+
 def _check_place(ledger: Ledger, event: BatchPlanned) -> None:
     fits(event.actions)
     if ledger.phase is not Phase.OPEN or event.epoch != ledger.epoch:

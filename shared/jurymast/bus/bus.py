@@ -12,10 +12,12 @@ from typing import Any
 from faststream.nats import JStream, NatsBroker, PullSub
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.errors import NoRespondersError
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
+from jurymast.bus.atomic import Answer, Body, Creator
 from jurymast.bus.codec import Incoming, MessagePackCodec
 from jurymast.bus.connection import abort, make_broker
 from jurymast.bus.dead import Graveyard, Replays
@@ -25,13 +27,14 @@ from jurymast.bus.intake import BatchHandler, Intake
 from jurymast.bus.publish import ATTEMPT_S, WITHIN_S, Forbidden, Ids, Outgoing
 from jurymast.bus.pull import Connected, PullLoop
 from jurymast.bus.query import Queries
-from jurymast.envelope import fence, stamp
+from jurymast.bus.read import Stored, read
+from jurymast.envelope import ID_HEADER, fence, stamp
 from jurymast.errors import Fatal, Misconfigured, Transient, explain
 from jurymast.messages.channel import AnyChannel, Channel, M
 from jurymast.messages.dead import REPLAY
 from jurymast.nats_client import harden
 from jurymast.nats_failure import NATS_FAILURE
-from jurymast.permissions import inbox
+from jurymast.permissions import inbox, stored
 from jurymast.settings import Settings, without_credentials
 from jurymast.streams import Consumer, Table
 from jurymast.tasks import asked_to_end, cancel, ended_unasked
@@ -101,6 +104,7 @@ class Bus:
         self.js: JetStreamContext = self.nc.jetstream(timeout=ATTEMPT_S)
         self.queries = Queries(self.nc, self.service, self._tracer, self._fatal)
         self._outgoing = Outgoing(self.nc, self.js, service=self.service, forbidden=self._forbidden, metrics=self.metrics)
+        self._creator = Creator(self.nc, self.js, self._outgoing)
         self.trouble = ""
         self._connected_once = True
         self._task(self._cut_stuck_connections())
@@ -195,6 +199,14 @@ class Bus:
         found = next(each for each in self.table.streams if each.name == stream)
         return Follower(self.nc, self.js, found, Reader(channels), after).run()
 
+    async def hear(self, channel: AnyChannel, heard: Callable[[], None], **known: str) -> Subscription:
+        """That something was stored there. A hint and no more: what is missed is not said again."""
+
+        async def hear(_: Msg) -> None:
+            heard()
+
+        return await self.nc.subscribe(stored(channel.wildcard_with(**known)), cb=hear)
+
     def _intake(self, name: str, channels: tuple[AnyChannel, ...], handler: BatchHandler) -> tuple[Intake, str]:
         stream, consumer = self.table.consumer(name)
         if consumer.service != self.service:
@@ -274,6 +286,32 @@ class Bus:
         headers = {**self.stamp(channel, id), **fence(after, scope or subject)}
         stream = self.table.stream_for(channel).name
         return await self._outgoing.store(subject, channel.encode(message), headers, within_s=within_s, stream=stream)
+
+    async def publish_new(
+        self,
+        channel: Channel[M],
+        messages: Sequence[M],
+        *,
+        after: int,
+        scope: str,
+        id: str,  # noqa: A002
+        within_s: float = WITHIN_S,
+    ) -> Answer:
+        """Store all of them, each as the only one of its subject, or none: if the last message on `scope` has the sequence
+        `after` (0: if there is none). The same id and messages get the same answer for as long as they stand there. `Transient`:
+        they may or may not be stored, ask again under the same id."""
+        stream, headers = self.table.stream_for(channel), self.stamp(channel, id)
+        if not (stream.create_only and stream.allow_atomic):
+            raise Misconfigured(f"{stream.name} is not a stream of subjects that take one message")
+        sealed = headers.pop(ID_HEADER)
+        bodies = [Body(channel.subject(message), channel.encode(message)) for message in messages]
+        return await self._creator.create(
+            stream.name, channel.name, bodies, headers, after=after, scope=scope, id=sealed, within_s=within_s
+        )
+
+    async def read(self, channel: Channel[M], subject: str, first: int = 0) -> Stored[M] | None:
+        """The last message on a subject or pattern, or the next one from the sequence `first` on, as the leader has it."""
+        return await read(self.js, self.table.stream_for(channel).name, channel, subject, first)
 
     async def round_trip(self, within_s: float) -> float:
         """Seconds for a request through JetStream's API and back: what a ping cannot prove."""

@@ -10,9 +10,11 @@ from typing import Any, Literal, NamedTuple
 
 from jurymast.chains.local.evm.contracts import Deployment
 from jurymast.chains.local.evm.node import STATE_END, Node, command
+from jurymast.crypto.keccak import keccak256
 from jurymast.messages import catalog
 from jurymast.messages.channel import AnyChannel, Query
 from jurymast.messages.health import MONITOR
+from jurymast.messages.intents import MIRROR
 from jurymast.nats_conf import Server
 from jurymast.nats_conf import nats_conf as configured
 from jurymast.permissions import Access
@@ -96,7 +98,19 @@ class Plan:
         return replace(self, services=self.services + services)
 
 
-PLAN = Plan(services=(Service(MONITOR, "jurymast.health_monitor"),), evm=True)
+APPLICATION = {
+    "JURYMAST_APPLICATION": keccak256(b"an application under development").hex(),
+    "JURYMAST_TREASURY": keccak256(b"the treasury of an application under development").hex(),
+}
+"""Of a mesh on one machine: no deployment's users sign for it."""
+
+PLAN = Plan(
+    services=(
+        Service(MONITOR, "jurymast.health_monitor"),
+        Service(MIRROR, "jurymast.mirror", environment=APPLICATION),
+    ),
+    evm=True,
+)
 """What `jurymast up` starts."""
 
 
