@@ -12,7 +12,6 @@ struct Batch {
     Action[] actions;
     bytes32[] digests; // What was signed, of each.
     uint256 fills; // How many of the actions are intents.
-    uint256 touched; // At most so many balances, without the treasury's by fees.
     Changes changes;
     Journal journal;
 }

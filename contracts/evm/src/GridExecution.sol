@@ -43,7 +43,7 @@ abstract contract GridExecution is IGridCore, GridTokens, GridMatches {
     /// @notice What the fills change, and what each buys, at uniform prices.
     function _settle(Batch memory batch, bytes32 actions, bytes calldata prices) private view {
         Market memory market = Settlement.open(prices);
-        batch.changes = noChanges(batch.touched + market.assets);
+        batch.changes = noChanges(Actions.touched(batch.actions, batch.fills) + market.assets);
         batch.journal = noFills(batch.fills, actions);
         Fill memory fill;
         unchecked {

@@ -8,7 +8,6 @@ import {NO_ASSET, Permit} from "./Types.sol";
 import {AccountWord, packAccount} from "./libraries/AccountWord.sol";
 import {Action, Actions} from "./libraries/Actions.sol";
 import {Lists} from "./libraries/Lists.sol";
-import {Matches} from "./libraries/Matches.sol";
 import {Nonces} from "./libraries/Nonces.sol";
 import {Packed} from "./libraries/Packed.sol";
 import {Typed} from "./libraries/Typed.sol";
@@ -29,7 +28,8 @@ abstract contract GridPermits is GridGuards {
         if (permit.epoch != lock_.epoch) revert WrongEpoch(permit.epoch, lock_.epoch);
         if (_outcomes[permit.epoch][permit.batch] != 0) revert BatchUsed(permit.batch);
         if (block.timestamp >= permit.expiry) revert PermitExpired(permit.expiry);
-        (batch.epoch, batch.feeBps, batch.actions) = (lock_.epoch, lock_.feeBps, new Action[](count));
+        (batch.epoch, batch.feeBps) = (lock_.epoch, lock_.feeBps);
+        (batch.actions, batch.digests) = (new Action[](count), new bytes32[](count));
         _read(batch, actions);
     }
 
@@ -76,22 +76,23 @@ abstract contract GridPermits is GridGuards {
 
     /// @notice Each action, within the list, which ends with the last; and what was signed of it.
     function _read(Batch memory batch, bytes calldata list) private view {
-        (Action[] memory actions, bytes32 separator) = (batch.actions, _separator);
-        bytes32[] memory digests = new bytes32[](actions.length);
-        (uint256 from, uint256 to) = Packed.range(list);
-        (uint256 place, uint256 fills, uint256 touched) = (from + Actions.COUNT_BYTES, 0, 0);
+        (Action[] memory actions, bytes32[] memory digests) = (batch.actions, batch.digests);
+        (uint256 place, uint256 to) = Packed.range(list);
+        place += Actions.COUNT_BYTES;
+        uint256 fills;
         unchecked {
             for (uint256 i; i < actions.length; ++i) {
-                (Action action, uint256 end) = Actions.next(place, from, to);
-                if (action.kindOf() == Actions.INTENT) ++fills;
-                else touched += action.kindOf() == Actions.VERDICT ? Matches.MOST_PLAYERS + 1 : 1;
+                (Action action, uint256 end) = Actions.next(place, to);
                 Actions.put(actions, i, action);
-                digests.put(i, Typed.digest(separator, Actions.contentOf(action)));
+                bool fill = action.kindOf() == Actions.INTENT;
+                bytes32 content = fill ? Actions.intentHash(action.bodyOf()) : Actions.contentOf(action);
+                digests.put(i, Typed.digest(_separator, content));
                 place = end;
+                if (fill) ++fills;
             }
-            if (place != to) revert BadEncoding(place - from);
-            (batch.digests, batch.fills, batch.touched) = (digests, fills, touched + 2 * fills);
         }
+        if (place != to) revert BadEncoding(place);
+        batch.fills = fills;
     }
 
     function _admitAbsent(bytes32 id, uint32 asset, uint64 epoch) private {

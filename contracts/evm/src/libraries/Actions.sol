@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 import {BridgeOut, Join, Terms, Verdict, Withdrawal} from "../Types.sol";
 import {IGridErrors} from "../interfaces/IGridErrors.sol";
+import {Matches} from "./Matches.sol";
 import {Packed} from "./Packed.sol";
 import {Fill} from "./Settlement.sol";
 import {Signatures} from "./Signatures.sol";
@@ -57,20 +58,20 @@ library Actions {
     // -- walking the list -----------------------------------------------------------------------------------------------
 
     function count(bytes calldata list) internal pure returns (uint256) {
-        if (list.length < COUNT_BYTES) revert IGridErrors.BadEncoding(list.length);
-        (uint256 place,) = Packed.range(list);
+        (uint256 place, uint256 to) = Packed.range(list);
+        if (to < place + COUNT_BYTES) revert IGridErrors.BadEncoding(place);
         return Packed.u16(place);
     }
 
-    /// @notice The one that begins at this place, of a list that lasts so far; and where it ends.
-    function next(uint256 place, uint256 from, uint256 to) internal pure returns (Action action, uint256 end) {
+    /// @notice The one that begins at this place of the calldata, in a list that lasts so far; and where it ends.
+    function next(uint256 place, uint256 to) internal pure returns (Action action, uint256 end) {
         unchecked {
             uint256 kind = Packed.u8(place);
             uint256 body = place + 1 + Signatures.COMPACT;
             if (kind & LONG_SIGNATURE != 0) (kind, body) = (kind ^ LONG_SIGNATURE, body + 1);
             end = body + (kind == INTENT ? INTENT_BYTES : _sizeOf(kind, body));
             // Counts within may have been read from beyond the end; with them the action ends there too.
-            if (end == body || end > to) revert IGridErrors.BadEncoding(place - from);
+            if (end == body || end > to) revert IGridErrors.BadEncoding(place);
             action = Action.wrap(kind << 64 | (body - place - 1) << 32 | body);
         }
     }
@@ -91,6 +92,15 @@ library Actions {
 
     function _rankingEnd(uint256 body) private pure returns (uint256) {
         return body + VERDICT_BYTES + 32 * uint256(Packed.u16(body + VERDICT_BYTES - COUNT_BYTES));
+    }
+
+    /// @notice At most so many balances do these touch, of which so many are intents; without the treasury's by their fees.
+    function touched(Action[] memory actions, uint256 intents) internal pure returns (uint256 most) {
+        most = 2 * intents + actions.length - intents;
+        if (intents == actions.length) return most;
+        for (uint256 i; i < actions.length; ++i) {
+            if (actions[i].kindOf() == VERDICT) most += Matches.MOST_PLAYERS; // And the treasury.
+        }
     }
 
     // -- what stands in them --------------------------------------------------------------------------------------------

@@ -37,7 +37,8 @@ library Settlement {
         uint256[] memory lines = new uint256[](2 * count + 1);
         for (uint256 i; i < count; ++i) {
             uint256 place = from + i * Lists.AMOUNT_BYTES;
-            lines[2 * i] = uint256(Packed.u32(place)) << 64 | Packed.u64(place + 4);
+            uint256 asset = Packed.u32(place);
+            lines[2 * i] = asset << 64 | (asset == NO_ASSET ? 0 : Packed.u64(place + 4));
         }
         lines[2 * count] = type(uint256).max; // An asset above all: every search ends here.
         assembly ("memory-safe") {
@@ -107,6 +108,6 @@ library Settlement {
             for { } lt(shr(64, mload(line)), asset) { } { line := add(line, LINE_BYTES) }
             if eq(shr(64, mload(line)), asset) { price := and(mload(line), 0xFFFFFFFFFFFFFFFF) }
         }
-        if (price == 0 || asset == NO_ASSET) revert IGridErrors.NoPrice(uint32(asset));
+        if (price == 0) revert IGridErrors.NoPrice(uint32(asset));
     }
 }
