@@ -151,10 +151,11 @@ class Providers:
             said.append(Said(source.name, source.operator, answer))
         raise NoQuorum(question, 1, said)
 
-    async def all(self, calls: Sequence[Call]) -> dict[str, Results | Failure]:
-        """What each of them says, by provider, once all have answered or their time is up."""
-        answers = await asyncio.gather(*(source.ask(calls, lambda results: results) for source in self._sources))
-        return {source.name: answer for source, answer in zip(self._sources, answers, strict=True)}
+    async def tell(self, calls: Sequence[Call]) -> dict[str, Results | Failure]:
+        """To all of them. What each says, by provider, if it says it in the time that a quorum takes, and as long again."""
+        need = self.network.quorum
+        said = await self._ask(calls, tuple, lambda said, waiting: _answered(said, need, waiting), patient=True)
+        return {each.provider: each.answer for each in said}
 
     async def _ask(
         self,

@@ -176,7 +176,7 @@ class EvmSender:
         if not slots:
             return []
         calls = [Call("eth_sendRawTransaction", (f"0x{slot.attempts[-1].raw.hex()}",)) for slot in slots]
-        answers = [answer for answer in (await self._providers.all(calls)).values() if not isinstance(answer, Failure)]
+        answers = [answer for answer in (await self._providers.tell(calls)).values() if not isinstance(answer, Failure)]
         return [_complaint([answer[place] for answer in answers]) for place in range(len(slots))]
 
 
