@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tests.bench import book, claims, crypto, footprint, health, latency, lone, startup, throughput
+from tests.bench import book, claims, crypto, footprint, health, latency, lone, model, startup, throughput
 from tests.bench.figure import FULL, QUICK, Figure, Scale, Verdict
 
-GROUPS = (startup, footprint, health, crypto, book, claims, lone, throughput, latency)
+GROUPS = (startup, footprint, health, crypto, book, model, claims, lone, throughput, latency)
 LOG_WIDTH = 120
 STYLES: dict[Verdict, str] = {"": "", "ok": "green", "MISS": "red"}
 
