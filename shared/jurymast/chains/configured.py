@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 from jurymast import watchlist
 from jurymast.chains import evm
-from jurymast.chains.chain import Chain
+from jurymast.chains.chain import Chain, Sender
 from jurymast.crypto.address import parse_address
+from jurymast.crypto.secp256k1 import SigningKey
 from jurymast.errors import Misconfigured
 
 
@@ -24,6 +26,20 @@ async def open_chains(watched: Iterable[watchlist.Chain]) -> AsyncIterator[dict[
                 raise Misconfigured(f"chains.{each.name}.number: {each.number} is {chains[each.number].name} already")
             chains[each.number] = await stack.enter_async_context(_open(each))
         yield chains
+
+
+@asynccontextmanager
+async def open_senders(
+    chains: Mapping[int, Chain], key: SigningKey, directory: Path, most: int
+) -> AsyncIterator[dict[int, Sender]]:
+    """Of one account on each of them, with what it has sent kept in the directory. `most` is what a unit of gas may cost."""
+    async with AsyncExitStack() as stack:
+        senders: dict[int, Sender] = {}
+        for number, chain in chains.items():
+            if isinstance(chain, evm.EvmChain):
+                path, policy = directory / f"{chain.name}.db", evm.Policy(most=most)
+                senders[number] = await stack.enter_async_context(evm.open_sender(chain.providers, key, path, policy))
+        yield senders
 
 
 @asynccontextmanager
