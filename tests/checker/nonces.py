@@ -1,0 +1,28 @@
+"""Which nonces of an account are used: a floor, and a window of 192 above it, in one word."""
+
+from __future__ import annotations
+
+WINDOW = 192
+BITS = (1 << WINDOW) - 1
+
+
+def used(word: int, nonce: int) -> bool:
+    floor = word >> WINDOW
+    return nonce < floor or (nonce - floor < WINDOW and bool(word >> (nonce - floor) & 1))
+
+
+def use(word: int, nonce: int) -> int:
+    floor = word >> WINDOW
+    return word if used(word, nonce) else _slid(floor, word & BITS | 1 << (nonce - floor))
+
+
+def cancel_below(word: int, floor: int) -> int:
+    before = word >> WINDOW
+    return word if floor <= before else _slid(floor, (word & BITS) >> (floor - before))
+
+
+def _slid(floor: int, window: int) -> int:
+    """The floor slides over used nonces: every set of them has one word."""
+    while window & 1:
+        floor, window = floor + 1, window >> 1
+    return floor << WINDOW | window & BITS
