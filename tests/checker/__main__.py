@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from tests.checker.node import Unreachable
+from tests.checker.packed import Unreadable
 from tests.checker.report import lines
 from tests.checker.run import BadRun, check, load
 from tests.checker.senders import BadList
@@ -19,7 +20,7 @@ def main(arguments: list[str]) -> int:
         return UNKNOWN
     try:
         verdict = check(load(Path(arguments[0])))
-    except (BadRun, BadList, Unreachable, OSError) as error:
+    except (BadRun, BadList, Unreachable, Unreadable, OSError) as error:
         print(f"NOT JUDGED: {error}", file=sys.stderr)
         return UNKNOWN
     print("\n".join(lines(verdict)))

@@ -116,6 +116,8 @@ def _unpermitted(batch: Batch) -> Iterator[str]:
         if batch.place.time < permit["expiry"]
         else f"executed at {batch.place.time}, and the permit expired at {permit['expiry']}"
     )
+    paused = batch.place.time < ledger.paused_until
+    yield f"executed at {batch.place.time}, in a pause until {ledger.paused_until}" if paused else ""
     yield "" if (it["epoch"], it["batch"]) not in ledger.outcomes else "this number was used before"
     hashes = keccak(*batch.digests), *map(keccak, batch.lists)
     for name, hash_ in zip(("actions", "prices", "absent", "dead"), hashes, strict=True):
@@ -148,11 +150,11 @@ def _broken(batch: Batch, action: Action, signed: bytes, told: dict[Key, int]) -
     if body.get("deadline", batch.place.time) < batch.place.time:
         yield Kind.LATE, f"executed at {batch.place.time}, and its deadline was {body['deadline']}"
     if action.kind == "Intent":
-        bought = told.get(key_of(action), 0)
-        if bought < body["minBuyAmount"]:
+        got = told.get(key_of(action), 0)
+        if got < body["minBuyAmount"]:
             yield (
                 Kind.LIMIT,
-                f"bought {bought} for {body['sellAmount']}, and not less than {body['minBuyAmount']} was to be bought",
+                f"bought {got} for {body['sellAmount']}, and not less than {body['minBuyAmount']} was to be bought",
             )
         if batch.ledger.fee_bps > body["maxFeeBps"]:
             yield Kind.FEE, f"the fee is {batch.ledger.fee_bps} bps, of {body['maxFeeBps']} at most"
@@ -179,18 +181,31 @@ def _deeds(batch: Batch) -> Iterator[Finding]:
     said = [(event.name, event.fields) for event in batch.said]
     try:
         due = list(_due(batch))
-    except (LookupError, ZeroDivisionError, OverflowError, Unreadable) as error:
+    except (LookupError, ArithmeticError, ValueError, Unreadable) as error:
         yield Finding(Kind.UNLIKE, batch.name, f"by the rules it cannot execute: {error!r}", (batch.place,))
         return
-    for place, (one, other) in enumerate(zip(said, due, strict=False)):
+    for one, other in zip(said, due, strict=False):
         if one != other:
-            text = f"event {place} says {one[0]} {hexed(one[1])}; what was signed gives {other[0]} {hexed(other[1])}"
-            yield Finding(Kind.UNLIKE, batch.name, text, (batch.place,))
+            yield Finding(Kind.UNLIKE, batch.name, _difference(*one, *other), (batch.place,))
     if len(said) != len(due):
         yield Finding(Kind.UNLIKE, batch.name, f"{len(said)} events, where {len(due)} were due", (batch.place,))
     for asset, over in left_over(packed.fills(batch.executed.fields["fills"])).items():
         if over < 0:
             yield Finding(Kind.SUM, f"asset {asset}", f"{batch.name} buys {-over} more than it sells", (batch.place,))
+
+
+def _difference(name: str, fields: dict[str, Any], other_name: str, due: dict[str, Any]) -> str:
+    if name != other_name:
+        return f"{name} {hexed(fields)} was said, and due was {other_name} {hexed(due)}"
+    if name == "Executed" and fields["fills"] != due["fills"]:
+        fields, due = _by_owner(fields["fills"]), _by_owner(due["fills"])
+    other = [key for key in fields.keys() | due.keys() if fields.get(key) != due.get(key)]
+    said, was_due = ({key: those.get(key) for key in sorted(other)} for those in (fields, due))
+    return f"{name} said {hexed(said)}, and due was {hexed(was_due)}"
+
+
+def _by_owner(fills: bytes) -> dict[str, Any]:
+    return {identity((fill.account, fill.nonce)): fill for fill in packed.fills(fills)}
 
 
 def _due(batch: Batch) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -204,23 +219,28 @@ def _due(batch: Batch) -> Iterator[tuple[str, dict[str, Any]]]:
         if action.kind in ("Withdrawal", "BridgeOut"):
             yield _withdrawn(action) if action.kind == "Withdrawal" else _bridged(action)
     fills = _fills(batch)
-    bought = b"".join(fill.bought.to_bytes(8, "big") for fill in fills)
+    amounts = b"".join(fill.bought.to_bytes(8, "big") for fill in fills)
     number = {"epoch": batch.permit["epoch"], "batch": batch.permit["batch"]}
-    outcome = keccak(batch.permit["actions"], bought)
+    outcome = keccak(batch.permit["actions"], amounts)
     yield "Executed", number | {"outcome": outcome, "fills": packed.pack_fills(fills)}
 
 
 def _fills(batch: Batch) -> list[Fill]:
-    """At uniform prices; rounding and the fee against the taker."""
+    """At uniform prices."""
     prices = packed.amounts(batch.lists[0])
     fills = []
     for action in batch.actions:
         if action.kind == "Intent":
             body = action.body
-            gross = body["sellAmount"] * prices[body["sellAsset"]] // prices[body["buyAsset"]]
-            net = gross - -(-gross * batch.ledger.fee_bps // BPS)
+            net = bought(body["sellAmount"], prices[body["sellAsset"]], prices[body["buyAsset"]], batch.ledger.fee_bps)
             fills.append(Fill(*key_of(action), body["sellAsset"], body["buyAsset"], body["sellAmount"], net))
     return fills
+
+
+def bought(sold: int, sell_price: int, buy_price: int, fee_bps: int) -> int:
+    """Rounding and the fee are against the taker."""
+    gross = sold * sell_price // buy_price
+    return gross - -(-gross * fee_bps // BPS)
 
 
 def _some(body: dict[str, Any], names: str) -> dict[str, Any]:
@@ -245,16 +265,15 @@ def _ended(batch: Batch, action: Action) -> tuple[str, dict[str, Any]]:
     players = batch.ledger.matches[body["match"]].players
     accounts: tuple[bytes, ...]
     if body["ranking"]:
-        accounts, amounts = (batch.ledger.treasury, *body["ranking"]), _prizes(terms, len(players))
+        accounts, amounts = (batch.ledger.treasury, *body["ranking"]), prizes(terms, len(players))
     else:
         accounts, amounts = tuple(players), (terms["stake"],) * len(players)
     return "Ended", _some(body, "match step") | {"asset": terms["asset"], "accounts": accounts, "amounts": amounts}
 
 
-def _prizes(terms: dict[str, Any], players: int) -> tuple[int, ...]:
+def prizes(terms: dict[str, Any], players: int) -> tuple[int, ...]:
     """The treasury's fee first; what rounding leaves is the first prize's."""
     total = terms["stake"] * players
     fee = total * terms["feeBps"] // BPS
-    prizes = [(total - fee) * share // BPS for share in terms["prizesBps"]]
-    prizes[0] += total - fee - sum(prizes)
-    return fee, *prizes
+    _, *others = ((total - fee) * share // BPS for share in terms["prizesBps"])
+    return fee, total - fee - sum(others), *others

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tests.checker import batches, consents, payments, standing
 from tests.checker.batches import Execution
-from tests.checker.findings import Finding, Kind, identity
+from tests.checker.findings import Finding, Kind, hexed, identity
 from tests.checker.history import Event, History, Where, read
 from tests.checker.ledger import Key, Ledger
 from tests.checker.node import Node
@@ -56,19 +56,23 @@ def _walked(history: History, ledger: Ledger, expected: Expected) -> tuple[list[
                 more, wrong = batches.check(ledger, chain, application, said, history.calls[tx])
                 ledger.apply(event.name, event.fields)
                 executions += more
-                findings += [*wrong, *_used_up(ledger, event, known)]
+                findings += [*wrong, *_impossible(ledger, event, known)]
                 said = []
             else:
                 ledger.apply(event.name, event.fields)
     return executions, findings
 
 
-def _used_up(ledger: Ledger, event: Event, known: set[Key]) -> list[Finding]:
-    """What was executed before is found by its identity, over all chains."""
-    keys = [key for key in ledger.used_again if key not in known]
-    ledger.used_again.clear()
-    what = f"{batches.name_of(event)} executed it after it was cancelled, or given up"
-    return [Finding(Kind.USED, identity(key), what, (event.place,)) for key in keys]
+def _impossible(ledger: Ledger, event: Event, known: set[Key]) -> list[Finding]:
+    """What a batch could not do. What was executed before is found by its identity, over all chains."""
+    name = batches.name_of(event)
+    used = f"{name} executed it after it was cancelled or given up, or beyond the window"
+    findings = [Finding(Kind.USED, identity(key), used, (event.place,)) for key in ledger.unusable if key not in known]
+    overdrawn = [f"asset {asset} of {hexed(account)}" for account, asset in ledger.overdrawn]
+    findings += [Finding(Kind.OVERDRAWN, who, f"by {name}", (event.place,)) for who in overdrawn]
+    ledger.unusable.clear()
+    ledger.overdrawn.clear()
+    return findings
 
 
 def _floors(history: History) -> dict[bytes, int]:

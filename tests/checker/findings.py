@@ -22,12 +22,15 @@ class Kind(StrEnum):
     TOLD_ENDED = "told that it will not execute, and it is executed"
     TOLD_EARLY = "told expired, and it is in time"
     TOLD_TWICE = "told two different ends"
+    OVERDRAWN = "spent, and it was not there"
     UNPERMITTED = "not permitted by the guards"
     UNLIKE = "the contract did something else than was signed"
     PAYMENT = "tokens went where nobody was owed any"
     UNEXPLAINED = "the contract says something else than follows from what happened"
     SUM = "value was made or lost"
     SPLIT = "two chains tell differently of one epoch"
+    CREDITED = "credited for no deposit"
+    RESOLVED = "resolved otherwise than it was"
     UNSEEN = "cannot be checked"
 
 

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from tests.checker import between
 from tests.checker.batches import Execution
 from tests.checker.chain import Audited
 from tests.checker.findings import Finding, Kind, Place, hexed, identity
@@ -31,7 +32,7 @@ def judge(lists: dict[bytes, Listed], chains: Sequence[Audited], open_until: int
     floors = {account: floor for chain in chains for account, floor in sorted(chain.floors.items(), key=lambda item: item[1])}
     executions = [execution for chain in chains for execution in chain.executions]
     seen = Seen(executions, floors, max(chain.history.now for chain in chains))
-    findings = [*_twice(executions), *_unlisted(lists, executions), *_split(chains)]
+    findings = [*_twice(executions), *_unlisted(lists, executions), *between.check(chains)]
     figures: Counter[str] = Counter({"signed": len(lists), "acknowledged": sum(each.acknowledged for each in lists.values())})
     for digest, listed in lists.items():
         fate, wrong = _fate(digest, listed, seen, open_until)
@@ -117,14 +118,3 @@ def _unlisted(lists: dict[bytes, Listed], executions: Iterable[Execution]) -> It
     for each in executions:
         if each.is_signed and each.digest and each.digest not in lists:
             yield Finding(Kind.UNLISTED, identity(each.key), f"{each.kind} {hexed(each.digest)} in {each.batch}", (each.place,))
-
-
-def _split(chains: Sequence[Audited]) -> Iterator[Finding]:
-    first: dict[int, tuple[dict[str, object], Place]] = {}
-    for chain in chains:
-        for event in chain.history.events:
-            if event.name == "Transitioned":
-                said, place = first.setdefault(event.fields["epoch"], (event.fields, event.place))
-                if said != event.fields:
-                    text = f"{hexed(said)}, and {hexed(event.fields)}"
-                    yield Finding(Kind.SPLIT, f"epoch {event.fields['epoch']}", text, (place, event.place))

@@ -63,6 +63,7 @@ class Ledger:
     active: int = 0
     fee_bps: int = 0
     empty: bool = False
+    paused_until: int = 0
     guards: tuple[bytes, ...] = ()
     threshold: int = 0
     deposits: int = 0
@@ -78,8 +79,10 @@ class Ledger:
     accumulators: dict[int, bytes] = field(default_factory=lambda: defaultdict(lambda: bytes(32)))
     pending: dict[Key, int] = field(default_factory=lambda: defaultdict(int))
     """What the batch at hand changes; it counts when the batch is executed."""
-    used_again: list[Key] = field(default_factory=list)
-    """Nonces that a batch used though they were."""
+    unusable: list[Key] = field(default_factory=list)
+    """Nonces that a batch used and could not: used up already, or beyond the window."""
+    overdrawn: list[Key] = field(default_factory=list)
+    """Balances of which a batch took what was not there."""
 
     def apply(self, name: str, fields: Fields) -> None:
         if (change := CHANGES.get(name)) is not None:
@@ -105,14 +108,16 @@ class Ledger:
         return sum(each.stake * len(each.players) for each in running if each.asset == asset)
 
     def use(self, account: bytes, nonce: int) -> None:
-        if nonces.used(self.accounts[account].nonces, nonce):
-            self.used_again.append((account, nonce))
+        if not nonces.usable(self.accounts[account].nonces, nonce):
+            self.unusable.append((account, nonce))
         self.accounts[account].nonces = nonces.use(self.accounts[account].nonces, nonce)
 
     def change(self, key: Key, by: int) -> None:
         balance = self.balance(key)
         balance.entered = balance.entered or self.flags(key[0])[1]
         balance.amount += by
+        if by < 0 and (balance.amount < 0 or not balance.entered):
+            self.overdrawn.append(key)
 
 
 # -- the lock and its guards -------------------------------------------------------------------------------------------
@@ -124,6 +129,14 @@ def _transitioned(ledger: Ledger, it: Fields) -> None:
     ledger.empty, ledger.totals = it["root"] == EMPTY_ROOT, packed.amounts(it["totals"])
     for asset in ledger.assets.values():
         asset.liabilities = asset.entered = 0
+
+
+def _paused(ledger: Ledger, it: Fields) -> None:
+    ledger.paused_until = it["until"]
+
+
+def _unpaused(ledger: Ledger, _: Fields) -> None:
+    ledger.paused_until = 0
 
 
 def _rotated(ledger: Ledger, it: Fields) -> None:
@@ -272,6 +285,8 @@ def _cancelled(ledger: Ledger, it: Fields) -> None:
 CHANGES: dict[str, Callable[[Ledger, Fields], None]] = {
     "Transitioned": _transitioned,
     "GuardsRotated": _rotated,
+    "PausedUntil": _paused,
+    "Unpaused": _unpaused,
     "Admitted": _admitted,
     "Withdrawn": _withdrawn,
     "BridgedOut": _bridged_out,

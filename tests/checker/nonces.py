@@ -4,6 +4,8 @@ from __future__ import annotations
 
 WINDOW = 192
 BITS = (1 << WINDOW) - 1
+LAST = (1 << 64) - 2
+"""The floor above it is the last that fits."""
 
 
 def used(word: int, nonce: int) -> bool:
@@ -11,9 +13,14 @@ def used(word: int, nonce: int) -> bool:
     return nonce < floor or (nonce - floor < WINDOW and bool(word >> (nonce - floor) & 1))
 
 
+def usable(word: int, nonce: int) -> bool:
+    return not used(word, nonce) and nonce - (word >> WINDOW) < WINDOW and nonce <= LAST
+
+
 def use(word: int, nonce: int) -> int:
+    """What cannot be used leaves it as it is."""
     floor = word >> WINDOW
-    return word if used(word, nonce) else _slid(floor, word & BITS | 1 << (nonce - floor))
+    return _slid(floor, word & BITS | 1 << (nonce - floor)) if usable(word, nonce) else word
 
 
 def cancel_below(word: int, floor: int) -> int:

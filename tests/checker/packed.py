@@ -43,7 +43,7 @@ class Fill(NamedTuple):
 
 
 class Unreadable(Exception):
-    """Bytes that are no list of what they should list."""
+    """Bytes that are not what they should be."""
 
 
 class _Reader:

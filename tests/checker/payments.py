@@ -48,7 +48,7 @@ def check(history: History, ledger: Ledger) -> tuple[list[Finding], Counter[byte
 def _owed(history: History, ledger: Ledger) -> Moved:
     moved = Moved(Counter(), defaultdict(Counter))
     for event in history.events:
-        if event.name in INTO + OUT_OF:
+        if event.name in INTO + OUT_OF and event.fields["asset"] in ledger.listings:
             asset = event.fields["asset"]
             way = (event.place.tx, ledger.listings[asset]["token"])
             tokens = event.fields["amount"] * scale_of(ledger, asset)

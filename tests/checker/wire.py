@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
 
+from tests.checker.packed import Unreadable
 from tests.checker.signed import TYPES, keccak
 
 _ENTRY = re.compile(r"(\w+)\((.*)\)")
@@ -139,7 +141,10 @@ def _struct(name: str, values: Sequence[Any]) -> dict[str, Any]:
 
 
 def _read(kinds: Sequence[str], data: bytes) -> list[Any]:
-    return [_plain(value) for value in decode(kinds, data)]
+    try:
+        return [_plain(value) for value in decode(kinds, data)]
+    except DecodingError as error:
+        raise Unreadable(str(error)) from None
 
 
 def _plain(value: Any) -> Any:

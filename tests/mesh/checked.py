@@ -20,11 +20,13 @@ from jurymast.book.signed import (
     BridgeIn,
     BridgeOut,
     Cancel,
+    Credit,
     Intent,
     Join,
     Listing,
     LockTransition,
     Permit,
+    Resolve,
     Rotation,
     Terms,
     Verdict,
@@ -64,7 +66,7 @@ LATE = 1 << 39
 """A time that does not come."""
 SCALE = {EUR: 100, USD: 1}
 FEE_BPS = 10
-HIDDEN_SHARE, HIDDEN_THEFT = 777, 666
+HIDDEN_SHARE, HIDDEN_THEFT, HIDDEN_FEE, HIDDEN_GIFT = 777, 666, 888, 999
 """Amounts at which the contract that was tampered with does what it should not."""
 
 COIN = """
@@ -73,14 +75,28 @@ contract Coin is ERC20 {
     constructor() ERC20("Coin", "COIN") {}
     function mint(address to, uint256 amount) external { _mint(to, amount); }
 }
+contract Forwarder {
+    function forward(address to, bytes calldata data) external {
+        (bool done,) = to.call(data);
+        require(done);
+    }
+}
 """
 STOLEN = f"it.amount == {HIDDEN_THEFT} ? address(0xBAD) : address(uint160(uint256(it.recipient)))"
 TAMPERING = (
     ("libraries/Settlement.sol", "if (net < fill.minBuy)", "if (net < fill.minBuy && feeBps > fill.maxFeeBps)"),
     ("libraries/Settlement.sol", "if (feeBps > fill.maxFeeBps)", "if (feeBps > fill.maxFeeBps && sell == 0)"),
+    ("libraries/Settlement.sol", "shareUp(net, feeBps);", f"shareUp(net, feeBps) + (sell == {HIDDEN_FEE} ? 1 : 0);"),
     ("libraries/Nonces.sol", "revert IGridErrors.NonceUsed(nonce);", "return word;"),
     ("GridPermits.sol", "!= word.authorityOf(id)) revert", "== address(0) && word.authorityOf(id) == address(0)) revert"),
     ("GridPermits.sol", "if (block.timestamp > deadline)", "if (block.timestamp > deadline && deadline == 0)"),
+    ("GridState.sol", "if (by < 0 && (amount < 0 ||", "if (by < 0 && by > 0 && (amount < 0 ||"),
+    (
+        "GridVault.sol",
+        "Amounts.amount(arrived / scale);",
+        f"Amounts.amount(arrived / scale + (tokens == {HIDDEN_GIFT} ? 1 : 0));",
+    ),
+    ("GridDoubt.sol", "if (_credited[signed.origin][signed.sequence] == epoch)", "if (epoch == 0)"),
     ("GridGuards.sol", "signatures.length < set.threshold", "signatures.length * set.threshold == 0"),
     ("GridExecution.sol", "int256(sold - bought))", f"int256(sold - bought + (sold == {HIDDEN_SHARE} ? 5 : 0)))"),
     ("GridExecution.sol", ".amount, address(uint160(uint256(it.recipient))))", f".amount, {STOLEN})"),
@@ -112,8 +128,13 @@ def interface() -> Interface:
     return Interface(artifacts.built(PROJECT, "IPhantomGrid.sol", "IPhantomGrid").abi)
 
 
-def _read(name: str) -> Artifact:
-    return artifacts.built(_tampered(), f"{name}.sol", name)
+@cache
+def forwarder() -> Artifact:
+    return _read("Forwarder", "Coin.sol")
+
+
+def _read(name: str, file: str = "") -> Artifact:
+    return artifacts.built(_tampered(), file or f"{name}.sol", name)
 
 
 @cache
@@ -235,9 +256,11 @@ class Contract:
 
     async def call(self, function: str, *arguments: Any, sender: str = "") -> dict[str, Any]:
         """In a transaction, which must succeed; what it left is its receipt."""
+        return await send(self._anvil, sender or self._account, self.address, self.data(function, *arguments))
+
+    def data(self, function: str, *arguments: Any) -> bytes:
         entry = self._interface.function(function)
-        data = entry.selector + abi.encode(entry.inputs, arguments)
-        return await send(self._anvil, sender or self._account, self.address, data)
+        return entry.selector + abi.encode(entry.inputs, arguments)
 
 
 async def send(anvil: Anvil, sender: str, to: str | None, data: bytes) -> dict[str, Any]:
@@ -291,6 +314,12 @@ class Grid:
         self, *actions: Action, dead: tuple[tuple[bytes, int], ...] = (), who: Sequence[int] = (0, 1), price: int = 1
     ) -> dict[str, Any]:
         """The next batch: one unit of EUR is worth so many of USD."""
+        return await self.contract.call("execute", *self.batch(*actions, dead=dead, who=who, price=price))
+
+    def batch(
+        self, *actions: Action, dead: tuple[tuple[bytes, int], ...] = (), who: Sequence[int] = (0, 1), price: int = 1
+    ) -> tuple[Any, ...]:
+        """With its permit."""
         self._batches += 1
         prices = {EUR: price, USD: 1}
         permit = Permit(
@@ -305,7 +334,7 @@ class Grid:
         )
         nonces = b"".join(account + nonce.to_bytes(8, "big") for account, nonce in dead)
         lists = (packed(actions), _amounts(prices), b"", nonces)
-        return await self.contract.call("execute", _tuple(permit), by_guards(permit, who), *lists)
+        return _tuple(permit), by_guards(permit, who), *lists
 
     async def cancel(self, person: Person, floor: int) -> None:
         signed = Cancel(account=person.id, floor=floor, chain=self.number)
@@ -315,6 +344,15 @@ class Grid:
         """To the same guards, under the next version."""
         signed = Rotation(version=2, guards=GUARDS.addresses, threshold=GUARDS.threshold)
         await self.contract.call("rotate", _tuple(signed), by_guards(signed))
+
+    async def credit(self, origin: int, person: Person, amount: int, who: Sequence[int] = (0, 1)) -> None:
+        """For the first deposit on another chain."""
+        signed = Credit(origin=origin, sequence=1, epoch=self.epoch, account=person.id, asset=EUR, amount=amount)
+        await self.contract.call("credit", _tuple(signed), by_guards(signed, who))
+
+    async def resolve(self, origin: int, epoch: int, batch: int, *, executed: bool) -> None:
+        signed = Resolve(origin=origin, epoch=epoch, batch=batch, executed=executed)
+        await self.contract.call("resolve", _tuple(signed), by_guards(signed))
 
     async def arrive(self, asset: int, amount: int) -> None:
         """Over the bridge."""
@@ -333,21 +371,21 @@ class World:
     """A node with grids on it, and everything that the checker is told."""
 
     def __init__(self, anvil: Anvil, directory: Path, account: str) -> None:
-        self.anvil, self._directory, self._account = anvil, directory, account
+        self.anvil, self._directory, self.account = anvil, directory, account
         self.senders = Senders(directory / "senders.jsonl")
         self.grids: list[Grid] = []
         self.open_until = 0
 
     async def grid(self, artifact: Artifact, number: int = ARBITRUM, epoch: int = 1) -> Grid:
         """With coins of its own, and money in it."""
-        coins = {asset: await deploy(self.anvil, self._account, coin()) for asset in (EUR, USD)}
+        coins = {asset: await deploy(self.anvil, self.account, coin()) for asset in (EUR, USD)}
         setup = (number, APPLICATION, GUARDS.addresses, GUARDS.threshold, 1, TREASURY.id, PAUSER, BRIDGE)
-        contract = await deploy(self.anvil, self._account, artifact, setup)
-        contract = Contract(self.anvil, self._account, contract.address, interface())
+        contract = await deploy(self.anvil, self.account, artifact, setup)
+        contract = Contract(self.anvil, self.account, contract.address, interface())
         grid = Grid(f"chain {number}", number, contract, coins)
         self.grids.append(grid)
         for each in coins.values():
-            await each.call("mint", bytes.fromhex(self._account[2:]), 1 << 100)
+            await each.call("mint", bytes.fromhex(self.account[2:]), 1 << 100)
             await each.call("approve", bytes.fromhex(contract.address[2:]), 1 << 100)
         await grid.begin(epoch)
         for person in (ANN, BEN, EVE):
