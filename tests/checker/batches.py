@@ -162,8 +162,10 @@ def _broken(batch: Batch, action: Action, signed: bytes, told: dict[Key, int]) -
 
 
 def _unlike(batch: Batch, action: Action) -> Iterator[str]:
-    """What a signature is about and the action is not."""
+    """What stands between what was signed and this action."""
     body, terms = action.body, action.terms
+    if "account" in body and not batch.ledger.flags(body["account"])[0]:
+        yield "its account has not entered this epoch"
     chain = body.get("chain", body.get("source", batch.chain))
     if chain != batch.chain:
         yield f"it is for chain {chain}"

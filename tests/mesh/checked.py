@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jurymast.book.execute import Action
-from jurymast.book.grid import EMPTY_ROOT
+from jurymast.book.leaves import AccountLeaf, BalanceLeaf, HoldLeaf, MatchLeaf
 from jurymast.book.signed import (
     ARBITRUM,
     BridgeIn,
@@ -36,7 +36,9 @@ from jurymast.book.signed import (
     hash_of_amounts,
     hash_of_nonces,
 )
+from jurymast.crypto import merkle
 from jurymast.crypto.secp256k1 import compact
+from jurymast.crypto.snapshot import SnapshotTree
 from tests.anvil import Anvil, running_anvil
 from tests.checker import run
 from tests.contracts import abi, artifacts, project
@@ -61,6 +63,7 @@ from tests.unit.grids import (
     key,
 )
 
+Leaf = AccountLeaf | BalanceLeaf | HoldLeaf | MatchLeaf
 BRIDGE = key("bridge").address
 LATE = 1 << 39
 """A time that does not come."""
@@ -281,6 +284,20 @@ async def deploy(anvil: Anvil, account: str, artifact: Artifact, *arguments: Any
     return Contract(anvil, account, receipt["contractAddress"], interface)
 
 
+class Cut:
+    """What an epoch starts from: nothing, or these leaves."""
+
+    def __init__(self, *leaves: Leaf, totals: dict[int, int] | None = None) -> None:
+        self.leaves, self.totals = leaves, totals or {}
+        self.tree = SnapshotTree({leaf.key: merkle.leaf(leaf.content()) for leaf in leaves})
+
+    def proof(self, leaf: Leaf) -> list[bytes]:
+        return self.tree.proof(leaf.key, merkle.leaf(leaf.content()))
+
+
+NOTHING = Cut()
+
+
 class Grid:
     """One deployment, in an epoch in which its chain is active."""
 
@@ -289,7 +306,7 @@ class Grid:
         self.epoch = 0
         self._batches = 0
 
-    async def begin(self, epoch: int) -> None:
+    async def begin(self, epoch: int, cut: Cut) -> None:
         for asset, coin_ in self.coins.items():
             signed = Listing(
                 chain=self.number,
@@ -302,26 +319,39 @@ class Grid:
             )
             await self.contract.call("listAsset", _tuple(signed), by_guards(signed))
         opening = LockTransition(
-            epoch=epoch, active=self.number, root=EMPTY_ROOT, totals=hash_of_amounts({}), source_height=0, fee_bps=FEE_BPS
+            epoch=epoch,
+            active=self.number,
+            root=cut.tree.root,
+            totals=hash_of_amounts(cut.totals),
+            source_height=0,
+            fee_bps=FEE_BPS,
         )
-        await self.contract.call("transition", _tuple(opening), b"", by_guards(opening))
+        await self.contract.call("transition", _tuple(opening), _amounts(cut.totals), by_guards(opening))
         self.epoch = epoch
 
     async def deposit(self, person: Person, asset: int, units: int, dust: int = 0) -> None:
         await self.contract.call("deposit", person.id, asset, units * SCALE[asset] + dust)
 
     async def execute(
-        self, *actions: Action, dead: tuple[tuple[bytes, int], ...] = (), who: Sequence[int] = (0, 1), price: int = 1
+        self,
+        *actions: Action,
+        dead: tuple[tuple[bytes, int], ...] = (),
+        absent: tuple[tuple[bytes, int], ...] = (),
+        who: Sequence[int] = (0, 1),
     ) -> dict[str, Any]:
-        """The next batch: one unit of EUR is worth so many of USD."""
-        return await self.contract.call("execute", *self.batch(*actions, dead=dead, who=who, price=price))
+        """The next batch."""
+        return await self.contract.call("execute", *self.batch(*actions, dead=dead, absent=absent, who=who))
 
     def batch(
-        self, *actions: Action, dead: tuple[tuple[bytes, int], ...] = (), who: Sequence[int] = (0, 1), price: int = 1
+        self,
+        *actions: Action,
+        dead: tuple[tuple[bytes, int], ...] = (),
+        absent: tuple[tuple[bytes, int], ...] = (),
+        who: Sequence[int] = (0, 1),
     ) -> tuple[Any, ...]:
         """With its permit."""
         self._batches += 1
-        prices = {EUR: price, USD: 1}
+        prices = {EUR: 1, USD: 1}
         permit = Permit(
             chain=self.number,
             epoch=self.epoch,
@@ -329,16 +359,32 @@ class Grid:
             expiry=LATE,
             actions=hash_of_actions(action.signed.digest(DOMAIN) for action in actions),
             prices=hash_of_amounts(prices),
-            absent=hash_of_absent(()),
+            absent=hash_of_absent(absent),
             dead=hash_of_nonces(dead),
         )
         nonces = b"".join(account + nonce.to_bytes(8, "big") for account, nonce in dead)
-        lists = (packed(actions), _amounts(prices), b"", nonces)
+        missing = b"".join(account + asset.to_bytes(4, "big") for account, asset in absent)
+        lists = (packed(actions), _amounts(prices), missing, nonces)
         return _tuple(permit), by_guards(permit, who), *lists
 
     async def cancel(self, person: Person, floor: int) -> None:
         signed = Cancel(account=person.id, floor=floor, chain=self.number)
         await self.contract.call("cancel", _tuple(signed), person.key.sign(signed.digest(DOMAIN)))
+
+    async def enter(self, cut: Cut) -> None:
+        """All of it, in its order."""
+        totals = _amounts(cut.totals)
+        for leaf in cut.leaves:
+            match leaf:
+                case AccountLeaf():
+                    account = (leaf.account, leaf.authority, int.from_bytes(leaf.nonces, "big"))
+                    await self.contract.call("enterAccount", account, cut.proof(leaf))
+                case BalanceLeaf():
+                    await self.contract.call("enterBalance", _tuple(leaf), cut.proof(leaf), totals)
+                case MatchLeaf():
+                    await self.contract.call("enterMatch", _tuple(leaf), _tuple(TERMS), cut.proof(leaf), totals)
+                case HoldLeaf():
+                    await self.contract.call("settleHold", _tuple(leaf), cut.proof(leaf))
 
     async def rotate(self) -> None:
         """To the same guards, under the next version."""
@@ -376,7 +422,7 @@ class World:
         self.grids: list[Grid] = []
         self.open_until = 0
 
-    async def grid(self, artifact: Artifact, number: int = ARBITRUM, epoch: int = 1) -> Grid:
+    async def grid(self, artifact: Artifact, number: int = ARBITRUM, epoch: int = 1, cut: Cut = NOTHING) -> Grid:
         """With coins of its own, and money in it."""
         coins = {asset: await deploy(self.anvil, self.account, coin()) for asset in (EUR, USD)}
         setup = (number, APPLICATION, GUARDS.addresses, GUARDS.threshold, 1, TREASURY.id, PAUSER, BRIDGE)
@@ -387,7 +433,7 @@ class World:
         for each in coins.values():
             await each.call("mint", bytes.fromhex(self.account[2:]), 1 << 100)
             await each.call("approve", bytes.fromhex(contract.address[2:]), 1 << 100)
-        await grid.begin(epoch)
+        await grid.begin(epoch, cut)
         for person in (ANN, BEN, EVE):
             await grid.deposit(person, EUR, 10_000, dust=7)
             await grid.deposit(person, USD, 10_000)

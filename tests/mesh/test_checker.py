@@ -12,7 +12,9 @@ import msgspec
 import pytest
 
 from jurymast.book.execute import Action
-from jurymast.book.signed import ARBITRUM, SOLANA
+from jurymast.book.leaves import AccountLeaf, BalanceLeaf, HoldLeaf, MatchLeaf
+from jurymast.book.nonces import Nonces
+from jurymast.book.signed import ARBITRUM, NO_ASSET, SOLANA
 from jurymast.crypto.keccak import keccak256
 from tests.checker.__main__ import BROKEN, CLEAN, UNKNOWN
 from tests.checker.findings import Finding, Kind, identity
@@ -21,6 +23,7 @@ from tests.mesh.checked import (
     HIDDEN_GIFT,
     HIDDEN_SHARE,
     HIDDEN_THEFT,
+    Cut,
     Grid,
     World,
     deploy,
@@ -34,7 +37,7 @@ from tests.mesh.checked import (
     withdraws,
 )
 from tests.servers import ROOT
-from tests.unit.grids import ANN, BEN, EUR, EVE, TREASURY, USD
+from tests.unit.grids import ANN, BEN, EUR, EVE, ORACLE, TERMS, TREASURY, USD
 
 pytestmark = pytest.mark.xdist_group("checker")  # What they compile, they compile once.
 
@@ -94,6 +97,55 @@ async def test_an_honest_run_is_clean(world: World, grid: Grid) -> None:
         "over the bridge": 400,
         "tokens": 29_900,
     }
+
+
+def cut_of_what_ann_had() -> Cut:
+    """While one batch of hers was in doubt that had executed, and one that had not; and a match ran."""
+    nonces = Nonces().use(0).use(7)
+    balance = BalanceLeaf(account=ANN.id, asset=EUR, available=500, held=100)
+    holds = [
+        HoldLeaf(
+            origin=SOLANA,
+            epoch=1,
+            batch=batch,
+            account=ANN.id,
+            nonce=nonce,
+            out_asset=EUR,
+            out_amount=out,
+            in_asset=USD,
+            in_amount=45,
+        )
+        for batch, nonce, out in ((1, 4, 60), (2, 5, 40))
+    ]
+    running = MatchLeaf(terms=TERMS.content(), step=0, players=(ANN.id, BEN.id))
+    account = AccountLeaf(account=ANN.id, authority=ANN.key.address, nonces=nonces.word)
+    return Cut(account, balance, running, *holds, totals={EUR: 800, USD: 45})
+
+
+async def test_a_run_that_goes_on_elsewhere_is_clean(world: World) -> None:
+    first = await world.grid(honest_grid(), number=SOLANA)
+    await settled(world, first, *swap(0))
+    cut = cut_of_what_ann_had()
+    second = await world.grid(honest_grid(), epoch=2, cut=cut)
+    await second.resolve(SOLANA, 1, 1, executed=True)
+    await second.resolve(SOLANA, 1, 2, executed=False)
+    await second.enter(cut)
+    await second.credit(SOLANA, ANN, 10_000)
+    world.senders.send(sells(ANN, 1, EUR, 300), sells(EVE, 0, USD, 300), ORACLE.verdict(TERMS, BEN))
+    actions = (sells(ANN, 1, EUR, 300), sells(EVE, 0, USD, 300), ORACLE.verdict(TERMS, BEN))
+    await second.execute(*actions, absent=((EVE.id, NO_ASSET),), dead=((ANN.id, 2),))
+    assert await found(world) == set()
+    sums = (await world.verdict()).chains[1].sums[0]
+    assert (sums["entered"], sums["balances"], sums["escrow"]) == (800, 30_000 + 800 - 60 + 10_000, 0)
+
+
+async def test_what_has_not_entered_is_not_spent(world: World, tampered: Grid) -> None:
+    cut = Cut(AccountLeaf(account=BEN.id, authority=BEN.key.address, nonces=Nonces().word))
+    other = await world.grid(tampered_grid(), number=SOLANA, epoch=tampered.epoch + 1, cut=cut)
+    await other.enter(cut)
+    world.senders.send(*swap(0))
+    await other.execute(*swap(0), absent=((ANN.id, NO_ASSET),))
+    assert await found(world) == {(Kind.OVERDRAWN, f"asset {USD} of 0x{BEN.id.hex()}")}
 
 
 async def test_it_judges_deeds_and_not_code(world: World, tampered: Grid) -> None:

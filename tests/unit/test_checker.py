@@ -24,7 +24,7 @@ from jurymast.book.signed import Join
 from jurymast.crypto import secp256k1
 from tests.checker import batches, consents, ledger, nonces, packed, senders
 from tests.checker.batches import bought, prizes
-from tests.checker.findings import Finding, Kind, Place
+from tests.checker.findings import Finding, Kind, Place, identity
 from tests.checker.history import Event, Where, read
 from tests.checker.judge import judge
 from tests.checker.ledger import Ledger
@@ -158,7 +158,7 @@ def judged(
     """What is wrong with a batch that executes at 1,000 in epoch 1 of chain 2, whose permit, lists or events are changed."""
     ledger_ = Ledger(TREASURY.id, epoch=1, threshold=2, guards=tuple(key.address for key in GUARD_KEYS))
     ledger_.outcomes[1, 4], ledger_.paused_until = bytes(32), changes.pop("paused_until", 0)
-    ledger_.active = changes.pop("active", 2)
+    ledger_.active, ledger_.empty = changes.pop("active", 2), changes.pop("empty", True)
     prices = changes.pop("prices_brought", LISTS["prices"])
     hashes = {name: keccak(LISTS[name]) for name in LISTS}
     digests = keccak(*(action.signed.digest(DOMAIN) for action in actions))
@@ -205,6 +205,11 @@ def test_what_was_said_is_what_was_due() -> None:
     ]
     withdrawn = Event("Withdrawn", {"account": ANN.id}, HERE)
     assert "2 events, where 1 were due" in [finding.what for finding in judged(extra=[withdrawn])]
+
+
+def test_who_has_not_entered_the_epoch_does_nothing_in_it() -> None:
+    idle = [finding for finding in judged(empty=False) if finding.kind == Kind.UNLIKE]
+    assert [finding.who for finding in idle] == [identity((ANN.id, 0)), identity((BEN.id, 0))]
 
 
 def test_no_batch_buys_more_than_it_sells() -> None:
