@@ -23,14 +23,14 @@ abstract contract GridDoubt is IGridAnnex, GridGuards {
         emit Resolved(signed.origin, signed.epoch, signed.batch, signed.executed);
     }
 
-    function settleHold(HoldLeaf calldata leaf, bytes32[] calldata proof) external nonReentrant {
+    function settleHold(HoldLeaf calldata leaf, bytes32[] calldata proof, bytes32 totals) external nonReentrant {
         uint64 epoch = _active().epoch;
         bool executed = _executed(leaf, epoch);
         _checkReal(leaf.outAsset);
         _checkReal(leaf.inAsset);
         bytes32 hold = Typed.hash(leaf);
         if (_settled[hold] == epoch) revert AlreadySettled(hold);
-        SnapshotTree.verify(_root, hold, proof);
+        SnapshotTree.verify(_cut, hold, proof, totals);
         _settled[hold] = epoch;
         _release(leaf, epoch);
         if (executed) _post(leaf, epoch);

@@ -29,9 +29,10 @@ abstract contract GridEpochs is IGridCore, GridGuards {
             pausedUntil: lock_.pausedUntil,
             since: uint40(block.timestamp),
             opening: _guardSet.deposits,
-            empty: signed.root == SnapshotTree.EMPTY_ROOT
+            empty: signed.root == SnapshotTree.EMPTY_ROOT,
+            made: true
         });
-        (_root, _totals) = (signed.root, signed.totals);
+        _cut = SnapshotTree.cutOf(signed.root, signed.totals);
         emit Transitioned(signed.epoch, signed.active, signed.root, signed.sourceHeight, signed.feeBps, totals);
     }
 }

@@ -14,6 +14,9 @@ import {Typed} from "./libraries/Typed.sol";
 
 /// @notice What the grid stores, how it is read in the current epoch, and the few ways in which value moves.
 abstract contract GridState is IGridErrors, IGridEvents, ReentrancyGuardTransient {
+    /// @dev Stands for none, so that the first epoch finds a slot that is in use.
+    bytes32 internal constant NO_CUT = bytes32(uint256(1));
+
     uint8 internal immutable _chain;
     bytes32 internal immutable _separator;
     bytes32 internal immutable _treasury;
@@ -22,8 +25,7 @@ abstract contract GridState is IGridErrors, IGridEvents, ReentrancyGuardTransien
 
     Lock internal _lock;
     GuardSet internal _guardSet;
-    bytes32 internal _root;
-    bytes32 internal _totals; // The hash of their list.
+    bytes32 internal _cut; // What the epoch starts from, see `SnapshotTree`.
     address[] internal _guards;
     mapping(address guard => uint256) internal _guardOf; // The version of the set that it is in, and one more.
     mapping(bytes32 account => Account) internal _accounts;

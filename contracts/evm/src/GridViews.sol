@@ -32,8 +32,8 @@ abstract contract GridViews is IGridAnnex, GridState {
         return _lock;
     }
 
-    function cut() external view returns (bytes32 root, bytes32 totals) {
-        return (_root, _totals);
+    function cut() external view returns (bytes32) {
+        return _cut == NO_CUT ? bytes32(0) : _cut;
     }
 
     function guards() external view returns (uint64 version, uint8 threshold, address[] memory addresses) {

@@ -15,6 +15,7 @@ struct Lock {
     uint40 since; // When the epoch arrived, by this chain's clock.
     uint64 opening; // How many deposits there were then: those are not of this epoch.
     bool empty; // The cut had no leaves: everybody is new.
+    bool made; // By the constructor, so that the first epoch finds a slot that is in use: a new one costs four times as much.
 }
 
 /// @dev One slot, with the number of deposits: whoever needs the one mostly needs the other.
