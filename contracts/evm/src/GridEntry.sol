@@ -20,7 +20,7 @@ abstract contract GridEntry is IGridCore, GridTotals {
         BalanceLeaf[] calldata balances,
         bytes32[][] calldata proofs,
         bytes calldata totals
-    ) external nonReentrant {
+    ) external nonReentrantView {
         uint64 epoch = _active().epoch;
         if (balances.length != proofs.length) revert BadEncoding(proofs.length);
         _enterAccount(account, proof, Lists.hash(totals), epoch);
@@ -29,11 +29,11 @@ abstract contract GridEntry is IGridCore, GridTotals {
         }
     }
 
-    function enterAccount(AccountLeaf calldata leaf, bytes32[] calldata proof, bytes32 totals) external nonReentrant {
+    function enterAccount(AccountLeaf calldata leaf, bytes32[] calldata proof, bytes32 totals) external nonReentrantView {
         _enterAccount(leaf, proof, totals, _active().epoch);
     }
 
-    function enterBalance(BalanceLeaf calldata leaf, bytes32[] calldata proof, bytes calldata totals) external nonReentrant {
+    function enterBalance(BalanceLeaf calldata leaf, bytes32[] calldata proof, bytes calldata totals) external nonReentrantView {
         _enterBalance(leaf, proof, totals, _active().epoch);
     }
 

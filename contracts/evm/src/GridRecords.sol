@@ -14,7 +14,7 @@ import {Typed} from "./libraries/Typed.sol";
 abstract contract GridRecords is IGridAnnex, GridTotals {
     function enterMatch(MatchLeaf calldata leaf, Terms calldata terms, bytes32[] calldata proof, bytes calldata totals)
         external
-        nonReentrant
+        nonReentrantView
     {
         uint64 epoch = _active().epoch;
         if (Typed.hash(terms) != leaf.terms) revert UnlikeTerms(leaf.terms);
@@ -33,7 +33,7 @@ abstract contract GridRecords is IGridAnnex, GridTotals {
         emit MatchEntered(leaf.terms, terms.asset, terms.stake, leaf.step, leaf.players);
     }
 
-    function enterOrder(OrderLeaf calldata leaf, bytes32[] calldata proof, bytes32 totals) external nonReentrant {
+    function enterOrder(OrderLeaf calldata leaf, bytes32[] calldata proof, bytes32 totals) external nonReentrantView {
         uint64 epoch = _active().epoch;
         bytes32 content = Typed.hash(leaf);
         if (_orders[leaf.id] == epoch) revert AlreadyEntered(content);

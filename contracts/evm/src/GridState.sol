@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
-import {Account, Asset, Balance, GuardSet, ListedAsset, Lock, Match, Resolution, Transfer} from "./Stored.sol";
+import {Account, Asset, Balance, Deposits, ListedAsset, Lock, Match, Resolution, Transfer} from "./Stored.sol";
 import {NO_ASSET, Setup} from "./Types.sol";
 import {IGridErrors} from "./interfaces/IGridErrors.sol";
 import {IGridEvents} from "./interfaces/IGridEvents.sol";
@@ -24,7 +24,7 @@ abstract contract GridState is IGridErrors, IGridEvents, ReentrancyGuardTransien
     address internal immutable _bridge;
 
     Lock internal _lock;
-    GuardSet internal _guardSet;
+    Deposits internal _deposits;
     bytes32 internal _cut; // What the epoch starts from, see `SnapshotTree`.
     address[] internal _guards;
     mapping(address guard => uint256) internal _guardOf; // The version of the set that it is in, and one more.
@@ -88,6 +88,12 @@ abstract contract GridState is IGridErrors, IGridEvents, ReentrancyGuardTransien
     /// @notice Whatever a cut or a guard says: nothing is ever owned under the number that no asset has.
     function _checkReal(uint32 asset) internal pure {
         if (asset == NO_ASSET) revert NoSuchAsset(asset);
+    }
+
+    /// @notice How many deposits there were when the epoch began: those are not of it.
+    function _opening(uint64 epoch) internal view returns (uint64) {
+        Deposits memory deposits_ = _deposits;
+        return deposits_.epoch == epoch ? deposits_.opening : deposits_.count;
     }
 
     // -- value ----------------------------------------------------------------------------------------------------------

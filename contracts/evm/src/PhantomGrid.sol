@@ -20,7 +20,6 @@ contract PhantomGrid is GridEpochs, GridExecution, GridEntry {
         _checkGuards(setup.guards, setup.threshold);
         _setGuards(setup.guards, setup.threshold, setup.version);
         _annex = address(new GridAnnex(setup));
-        _lock.made = true;
         _cut = NO_CUT;
     }
 

@@ -70,7 +70,8 @@ interface IGridAnnex {
     /// @notice What the epoch started from: the hash of the root of its leaves and of the hash of the list of totals.
     function cut() external view returns (bytes32);
     function guards() external view returns (uint64 version, uint8 threshold, address[] memory addresses);
-    function deposits() external view returns (uint64);
+    /// @notice How many there were, and how many of them before the epoch began.
+    function deposits() external view returns (uint64 count, uint64 opening);
     /// @notice Whether it may act; whether the cut has no leaf of it, so that its balances need not enter; who signs for it; and its nonces,
     /// a floor of 64 bits above a window of 192.
     function accountOf(bytes32 account) external view returns (bool entered, bool isNew, address authority, uint256 nonces);
