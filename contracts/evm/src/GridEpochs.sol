@@ -22,9 +22,8 @@ abstract contract GridEpochs is IGridCore, GridGuards {
         if (Lists.hash(totals) != signed.totals) revert WrongTotals(signed.totals);
         Lists.checkAmounts(totals);
         _checkQuorum(lock_, Typed.hash(signed), signatures);
-        (lock_.epoch, lock_.active, lock_.feeBps) = (signed.epoch, signed.active, signed.feeBps);
-        (lock_.since, lock_.empty) = (uint40(block.timestamp), signed.root == SnapshotTree.EMPTY_ROOT);
-        _lock = lock_;
+        (_lock.epoch, _lock.active, _lock.feeBps) = (signed.epoch, signed.active, signed.feeBps);
+        (_lock.since, _lock.empty) = (uint40(block.timestamp), signed.root == SnapshotTree.EMPTY_ROOT);
         _cut = SnapshotTree.cutOf(signed.root, signed.totals);
         emit Transitioned(signed.epoch, signed.active, signed.feeBps, signed.root, totals);
     }
