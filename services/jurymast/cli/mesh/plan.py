@@ -6,8 +6,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+from jurymast.chains.local.evm.contracts import Deployment
+from jurymast.chains.local.evm.node import STATE_END, Node, command
 from jurymast.crypto.keccak import keccak256
 from jurymast.messages import catalog
 from jurymast.messages.channel import AnyChannel, Query
@@ -33,7 +35,7 @@ Kind = Literal["server", "service"]
 class Probe:
     """How a process is asked whether it is alive and ready. `url` is its base address."""
 
-    protocol: Literal["nats", "redis", "http"]
+    protocol: Literal["nats", "redis", "http", "evm"]
     url: str
 
 
@@ -77,9 +79,13 @@ class Plan:
     channels: tuple[AnyChannel, ...] = tuple(catalog.channels())
     queries: tuple[Query[Any, Any], ...] = tuple(catalog.queries())
     observers: tuple[str, ...] = ()
+    evm: bool = False
+    """Whether there is a local EVM chain."""
+    contracts: tuple[Deployment, ...] = ()
+    """What stands on it."""
 
     def __post_init__(self) -> None:
-        names = ["nats", "redis", SUPERVISOR, *(service.name for service in self.services)]
+        names = ["nats", "redis", "evm", SUPERVISOR, *(service.name for service in self.services)]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"names of a mesh are unique: {', '.join(repeated)}")
 
@@ -102,7 +108,8 @@ PLAN = Plan(
     services=(
         Service(MONITOR, "jurymast.health_monitor"),
         Service(MIRROR, "jurymast.mirror", environment=APPLICATION),
-    )
+    ),
+    evm=True,
 )
 """What `jurymast up` starts."""
 
@@ -114,6 +121,8 @@ class Ports:
     monitor: int
     redis: int
     services: tuple[int, ...]
+    evm: int = 0
+    """None where there is no local EVM chain."""
 
     @property
     def nats_url(self) -> str:
@@ -131,6 +140,18 @@ class Ports:
     def redis_url(self) -> str:
         return f"redis://{HOST}:{self.redis}"
 
+    @property
+    def evm_url(self) -> str:
+        return f"http://{HOST}:{self.evm}" if self.evm else ""
+
+
+class Kept(NamedTuple):
+    """A file that a process writes in place; whole copies of it are kept."""
+
+    path: Path
+    end: bytes
+    """With which it ends if it is whole."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
@@ -144,9 +165,10 @@ class Program:
     environment: Mapping[str, str]
     needs: tuple[str, ...] = ()
     """Names that are ready before this one is started."""
+    kept: Kept | None = None
 
 
-def servers(ports: Ports, state: Path, nats: Path, redis: Path) -> tuple[Program, ...]:
+def servers(ports: Ports, state: Path, nats: Path, redis: Path, anvil: Path | None = None) -> tuple[Program, ...]:
     # Both write local time into their logs; the merged log needs one time for all.
     environment = {MARKER: str(state), "TZ": "UTC"}
     return (
@@ -166,6 +188,20 @@ def servers(ports: Ports, state: Path, nats: Path, redis: Path) -> tuple[Program
             probe=Probe("redis", ports.redis_url),
             environment=environment,
         ),
+        *((_evm(ports, state, anvil, environment),) if anvil else ()),
+    )
+
+
+def _evm(ports: Ports, state: Path, anvil: Path, environment: Mapping[str, str]) -> Program:
+    stored = state / "evm" / "state.json"
+    return Program(
+        name="evm",
+        kind="server",
+        command=command(str(anvil), Node(port=ports.evm, state=str(stored))),
+        port=ports.evm,
+        probe=Probe("evm", ports.evm_url),
+        environment=environment,
+        kept=Kept(stored, STATE_END),
     )
 
 
