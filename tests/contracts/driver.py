@@ -22,6 +22,7 @@ from jurymast.crypto.merkle import BadProof
 from jurymast.crypto.secp256k1 import COMPACT_BYTES, SIGNATURE_BYTES, BadGuards, NoQuorum, NotAscending, TooManySignatures
 from jurymast.errors import Rejected
 from tests.contracts import artifacts
+from tests.contracts.abi import Interface
 from tests.contracts.artifacts import Artifact
 from tests.contracts.evm import SOMEBODY, Chain, Contract, Receipt, Refused
 from tests.npm import PROJECT
@@ -52,6 +53,11 @@ def _rest(grid: Artifact, interface: Artifact) -> list[dict[str, Any]]:
 
 
 @cache
+def interface() -> Interface:
+    return Interface(artifact().abi)
+
+
+@cache
 def token(name: str = "Token", file: str = "Token.sol") -> Artifact:
     return artifacts.built(PROJECT, file, name)
 
@@ -74,7 +80,8 @@ def setup(**changed: Any) -> dict[str, Any]:
 class OnChain:
     def __init__(self, now: int = 0, **changed: Any) -> None:
         self.chain = Chain(now)
-        self.contract = self.chain.deploy(artifact(), setup(**changed))
+        made = self.chain.deploy(artifact(), setup(**changed))
+        self.contract = self.chain.contract(made.address, interface())
         self.totals: Mapping[int, int] = {}
         """Of the epoch. Whoever brings a leaf brings them too."""
         self.tokens: dict[int, Contract] = {}

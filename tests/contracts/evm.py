@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import pyrevm
@@ -29,6 +30,8 @@ CHAIN_ID = 42_161
 MOST_GAS = 32_000_000
 """What Arbitrum gives to one transaction."""
 
+_text = lru_cache(maxsize=1 << 10)(checksummed)
+"""As the machine wants addresses; the same few again and again."""
 _REVERTED = re.compile(r"Revert \{ gas_used: \d+, output: 0x(?P<data>[0-9a-f]*) \}")
 _SLOT = re.compile(r"(\d+): StorageSlot \{ previous_or_original_value: \d+, present_value: (\d+) \}")
 
@@ -89,7 +92,7 @@ class Chain:
         interface = Interface(artifact.abi)
         code = _linked(artifact, libraries or {}) + abi.encode(interface.constructor.inputs, arguments)
         with self._transaction(interface):
-            address = parse_address(self._evm.deploy(checksummed(sender), code, gas=MOST_GAS))
+            address = parse_address(self._evm.deploy(_text(sender), code, gas=MOST_GAS))
         contract = self.contract(address, interface)
         self._emitted()
         return contract
@@ -97,7 +100,7 @@ class Chain:
     def place(self, address: bytes, artifact: Artifact) -> Contract:
         """As if it stood there already: its constructor has not run, and nothing has looked there before."""
         code = bytes.fromhex(artifact.deployed_bytecode.removeprefix("0x"))
-        self._evm.insert_account_info(checksummed(address), pyrevm.AccountInfo(code=code))
+        self._evm.insert_account_info(_text(address), pyrevm.AccountInfo(code=code))
         return self.contract(address, Interface(artifact.abi))
 
     def contract(self, address: bytes, interface: Interface) -> Contract:
@@ -108,16 +111,16 @@ class Chain:
     def send(self, to: bytes, data: bytes, sender: bytes = SOMEBODY) -> Receipt:
         """Any bytes, as anybody may send them; what they answer is not decoded."""
         with self._transaction(self._interfaces[to]):
-            output = self._evm.message_call(checksummed(sender), checksummed(to), data, gas=MOST_GAS)
+            output = self._evm.message_call(_text(sender), _text(to), data, gas=MOST_GAS)
         return Receipt(output, output, *self._emitted())
 
     def read(self, to: bytes, data: bytes, sender: bytes = SOMEBODY) -> bytes:
         """Without the power to change anything."""
         with self._transaction(self._interfaces[to]):
-            return self._evm.message_call(checksummed(sender), checksummed(to), data, gas=MOST_GAS, is_static=True)
+            return self._evm.message_call(_text(sender), _text(to), data, gas=MOST_GAS, is_static=True)
 
     def slot(self, address: bytes, slot: int) -> int:
-        return self._evm.storage(checksummed(address), slot)
+        return self._evm.storage(_text(address), slot)
 
     def storage(self, address: bytes) -> dict[int, int]:
         """All slots that are not zero: as nothing is committed here, the machine has them at hand. It tells of them in words."""
