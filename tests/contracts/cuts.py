@@ -61,6 +61,10 @@ class Cut(NamedTuple):
     def balances(self, person: Person) -> list[BalanceLeaf]:
         return [each for each in self.leaves if isinstance(each, BalanceLeaf) and each.account == person.id]
 
+    def holds(self, person: Person, asset: int) -> list[HoldLeaf]:
+        key = (person.id, asset)
+        return [each for each in self.leaves if isinstance(each, HoldLeaf) and (each.account, each.out_asset) == key]
+
 
 def cut(leaves: list[Leaf], totals: dict[int, int]) -> Cut:
     tree = SnapshotTree({each.key: leaf(each.content()) for each in leaves})
@@ -71,11 +75,12 @@ def cut(leaves: list[Leaf], totals: dict[int, int]) -> Cut:
 NOTHING = cut([], {})
 
 
-def drawn(dice: Dice, grid: Grid, epoch: int) -> Cut:
+def drawn(dice: Dice, grid: Grid, epoch: int, before: Cut) -> Cut:
+    """Some of what was in doubt in the cut before is still."""
     found: dict[bytes, Leaf] = {}
     for person in PEOPLE:
         if not dice.one_in(4):
-            found |= {each.key: each for each in _of(dice, grid, person, epoch)}
+            found |= {each.key: each for each in _of(dice, grid, person, epoch, before)}
     for terms in dice.some(list(MATCHES.values()), one_in=4):
         players = tuple(each.id for each in PEOPLE[: dice.number(0, min(terms.players, len(PEOPLE)))])
         match = MatchLeaf(terms=terms.content(), step=dice.wrong(0, 1), players=players)
@@ -89,18 +94,20 @@ def drawn(dice: Dice, grid: Grid, epoch: int) -> Cut:
     return cut(leaves, _totals(dice, leaves))
 
 
-def _of(dice: Dice, grid: Grid, person: Person, epoch: int) -> list[Leaf]:
+def _of(dice: Dice, grid: Grid, person: Person, epoch: int, before: Cut) -> list[Leaf]:
     """What one of them has, and what of it is in doubt."""
     own = NOBODY if person is SOL and dice.one_in(4) else person.key.address
     known = grid.account(person.id).nonces
-    nonces = dice.wrong(known, Nonces(known.floor + 3), Nonces(), Nonces(known.floor, (1 << WINDOW) - 2))
+    nonces = dice.pick((known, Nonces(), Nonces(known.floor + 3), Nonces(known.floor, 0b1010), Nonces(known.floor + 1, 0b110)))
+    nonces = dice.wrong(nonces, Nonces(known.floor, (1 << WINDOW) - 2))
     leaves: list[Leaf] = [AccountLeaf(account=person.id, authority=dice.wrong(own, BEN.key.address, NOBODY), nonces=nonces.word)]
     for asset in dice.some(ASSETS, one_in=2):
-        held = dice.number(0, 60) if dice.one_in(2) else 0
+        held = dice.pick((0, 60, dice.number(1, 60)))
         available = dice.wrong(dice.number(0, 300), -dice.number(0, held), 1 << 64)
         leaves.append(BalanceLeaf(account=person.id, asset=dice.wrong(asset, NO_ASSET), available=available, held=held))
         if held:
-            leaves.append(_hold(dice, grid, person, asset, held, epoch))
+            old = [each for each in before.holds(person, asset) if each.out_amount <= held]
+            leaves.append(old[0] if old and not dice.one_in(3) else _hold(dice, grid, person, asset, held, epoch))
     return leaves
 
 

@@ -143,7 +143,7 @@ class Histories(RuleBasedStateMachine):
     def an_epoch_begins(self, data: st.DataObject) -> None:
         dice = Dice(data)
         epoch = dice.wrong(self.there.epoch + dice.pick((1, 1, 2, 5)), self.there.epoch)
-        cut = cuts.NOTHING if dice.one_in(4) else cuts.drawn(dice, self.there, epoch)
+        cut = cuts.NOTHING if dice.one_in(4) else cuts.drawn(dice, self.there, epoch, self.cut)
         active = dice.wrong(ARBITRUM, SOLANA, 0, 3)
         said = self._transition(epoch, active, cut, dice.wrong(dice.pick((0, 30, 500)), 10_000, 10_001))
         if dice.slips(4):
@@ -161,7 +161,7 @@ class Histories(RuleBasedStateMachine):
     def _comes_back(self, dice: Dice) -> None:
         """Nothing happens while the other chain is the active one, so that is soon over."""
         self.do(Deposit(ANN.id, EUR, 5))
-        self.cut = cuts.drawn(dice, self.there, self.there.epoch + 1)
+        self.cut = cuts.drawn(dice, self.there, self.there.epoch + 1, self.cut)
         self._must(self._transition(self.there.epoch + 1, ARBITRUM, self.cut, 0))
 
     def _transition(self, epoch: int, active: int, cut: cuts.Cut, fee_bps: int) -> Transition:

@@ -112,7 +112,7 @@ class Rebuilt:
 
     def _on_executed(self, epoch: int, batch: int, outcome: bytes, fills: bytes) -> None:
         kept = Counter[int]()
-        for account, nonce, sold, bought, sells, buys in _fills(fills):
+        for account, nonce, sold, bought, sells, buys in fills_of(fills):
             self.accounts[account].nonces.use(nonce)
             self._changes[account, sold] -= sells
             self._changes[account, bought] += buys
@@ -257,7 +257,7 @@ def _pairs(packed: bytes, size: int) -> Iterator[tuple[bytes, int]]:
         yield packed[at : at + 32], int.from_bytes(packed[at + 32 : at + 32 + size], "big")
 
 
-def _fills(packed: bytes) -> Iterator[tuple[bytes, int, int, int, int, int]]:
+def fills_of(packed: bytes) -> Iterator[tuple[bytes, int, int, int, int, int]]:
     for at in range(0, len(packed), 64):
         places = ((32, 40), (40, 44), (44, 48), (48, 56), (56, 64))
         nonce, sold, bought, sells, buys = (int.from_bytes(packed[at + start : at + end], "big") for start, end in places)
