@@ -9,7 +9,6 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping
-from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
@@ -24,7 +23,7 @@ from jurymast.journal.file import JournalFile
 from jurymast.messages.guard import JOURNAL, JournalHead
 from jurymast.nonce_guard.decide.memory import Told, forgotten
 from jurymast.nonce_guard.decide.veto import Journal, Veto, may_refuse, may_sign, may_sign_transition
-from jurymast.nonce_guard.decide.words import Finalized, Permit
+from jurymast.nonce_guard.decide.words import BatchKey, Finalized, Permit
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +112,7 @@ class VetoStore:
     async def refuse(self, permit: Permit, finalized: Mapping[int, Finalized]) -> Veto | None:
         if veto := may_refuse(self.journal, permit, finalized):
             return veto
-        if (permit.chain, permit.epoch, permit.batch) not in self.journal.refused:
+        if permit.key not in self.journal.refused:
             self.journal.refuse(permit)
             self._add(Declined(permit.chain, permit.epoch, permit.batch))
         await self._durable()
@@ -130,7 +129,7 @@ class VetoStore:
         leaving: int,
         epoch: int,
         digest: bytes,
-        cut: AbstractSet[tuple[int, int, int]],
+        cut: Mapping[BatchKey, bytes | None],
         finalized: Mapping[int, Finalized],
     ) -> Veto | None:
         if veto := may_sign_transition(self.journal, leaving, epoch, digest, cut, finalized):

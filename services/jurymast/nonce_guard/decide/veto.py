@@ -7,10 +7,9 @@ signed both.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from jurymast.nonce_guard.decide.words import Finalized, Identity, Permit
+from jurymast.nonce_guard.decide.words import BatchKey, Finalized, Identity, Permit
 
 CHAINS = 2
 
@@ -27,7 +26,9 @@ class Journal:
     """What this key has bound itself to; only ever added to. Whoever appends to it writes and syncs first."""
 
     permits: dict[Identity, list[Permit]] = field(default_factory=dict)
-    refused: set[tuple[int, int, int]] = field(default_factory=set)
+    bodies: dict[BatchKey, bytes] = field(default_factory=dict)
+    """What it signed under each number of a batch, by chain, epoch and number: a record on a chain tells of no body."""
+    refused: set[BatchKey] = field(default_factory=set)
     """Batches that it has promised never to sign, by chain, epoch and number."""
     frozen: int = -1
     """It signs nothing of this epoch or an older one."""
@@ -42,11 +43,12 @@ class Journal:
         return self.frozen if self.lost_before is None else max(self.frozen, self.lost_before)
 
     def sign(self, permit: Permit) -> None:
+        self.bodies[permit.key] = permit.body
         for identity in permit.identities:
             self.permits.setdefault(identity, []).append(permit)
 
     def refuse(self, permit: Permit) -> None:
-        self.refused.add((permit.chain, permit.epoch, permit.batch))
+        self.refused.add(permit.key)
 
     def freeze(self, epoch: int) -> None:
         self.frozen = max(self.frozen, epoch)
@@ -61,20 +63,23 @@ def may_sign(journal: Journal, permit: Permit, finalized: Mapping[int, Finalized
         return veto
     if permit.epoch <= journal.last_ended:
         return Veto(f"epoch {permit.epoch} is frozen")
-    if (permit.chain, permit.epoch, permit.batch) in journal.refused:
+    if permit.key in journal.refused:
         return Veto(f"batch {permit.batch} was refused before")
     for identity in permit.identities:
         others = [other for other in journal.permits.get(identity, ()) if other != permit]
         if veto := _still_alive(identity, others, finalized):
             return veto
+    if journal.bodies.get(permit.key, permit.body) != permit.body:
+        return Veto(f"another batch {permit.batch} of epoch {permit.epoch} was signed")
     return None
 
 
 def may_refuse(journal: Journal, permit: Permit, finalized: Mapping[int, Finalized]) -> Veto | None:
-    """Promise never to sign it. Enough such promises release its claim, so nobody makes one who has signed, or may have."""
+    """Promise never to sign any batch of this number. Enough such promises release its claim, so nobody makes one who has signed
+    one, or may have."""
     if veto := _forgetful(journal, finalized):
         return veto
-    if any(permit in permits for permits in journal.permits.values()):
+    if permit.key in journal.bodies:
         return Veto(f"batch {permit.batch} was signed before")
     return None
 
@@ -94,13 +99,13 @@ def may_sign_transition(
     leaving: int,
     epoch: int,
     digest: bytes,
-    cut: AbstractSet[tuple[int, int, int]],
+    cut: Mapping[BatchKey, bytes | None],
     finalized: Mapping[int, Finalized],
 ) -> Veto | None:
     """Into `epoch`, from a cut of the last one that was opened; numbers between are burnt. All of them are frozen here first.
 
-    `cut` has the batches that are final or in doubt in it, and those that enough guards have refused. A permit of any other must
-    be void by what this guard reads itself: what the bus has forgotten may still execute.
+    `cut` has the bodies of batches that are final or in doubt in it, and None for those that enough guards have refused. A permit
+    of any other must be void by what this guard reads itself: what the bus has forgotten may still execute.
     """
     if veto := _forgetful(journal, finalized):
         return veto
@@ -114,7 +119,8 @@ def may_sign_transition(
         return Veto(f"another transition for epoch {epoch} was signed")
     for permit in sorted(journal.of_epochs(range(leaving, epoch))):
         state = finalized.get(permit.chain)
-        if (permit.chain, permit.epoch, permit.batch) not in cut and not (state and state.shows_void(permit)):
+        known = permit.key in cut and cut[permit.key] in (None, permit.body)
+        if not known and not (state and state.shows_void(permit)):
             return Veto(f"the cut does not know batch {permit.batch}, for which a permit was signed")
     return None
 

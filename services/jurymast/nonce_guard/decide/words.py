@@ -8,6 +8,9 @@ from typing import Literal, NamedTuple
 Identity = tuple[bytes, int]
 """(account, nonce), or (match, step). Whatever the body: at most one of an identity ever executes."""
 
+BatchKey = tuple[int, int, int]
+"""Chain, epoch, number."""
+
 Fate = Literal["executed", "cancelled", "released"]
 
 
@@ -22,6 +25,10 @@ class Permit(NamedTuple):
     body: bytes
     """Commits to actions, prices and lists."""
     identities: frozenset[Identity]
+
+    @property
+    def key(self) -> BatchKey:
+        return self.chain, self.epoch, self.batch
 
 
 class Finalized(NamedTuple):
