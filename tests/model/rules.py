@@ -77,6 +77,7 @@ class Rules:
     guard_set = staticmethod(guard_set)
     execute = staticmethod(execute.execute)
     deposit = staticmethod(operations.deposit)
+    enter_account = staticmethod(entry.enter_account)
     resolve = staticmethod(entry.resolve)
     settle_hold = staticmethod(entry.settle_hold)
     credit = staticmethod(entry.credit)
