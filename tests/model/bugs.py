@@ -41,6 +41,7 @@ from tests.model.small import (
     Cancelling,
     CreditLate,
     CreditUntold,
+    CutAfterwards,
     CutAgain,
     Depositing,
     DepositLate,
@@ -274,6 +275,13 @@ class OpenedBeforeFinal(SwitchingOnly):
     """An epoch is opened on an activation that may be re-organised away."""
 
     opens_on_final = False
+
+
+@planted
+class OpenedOnAnotherRoot(CutAfterwards):
+    """A chain that has come to the epoch is taken for activated, whatever cut it started from."""
+
+    opens_on_root = False
 
 
 @planted

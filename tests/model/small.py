@@ -105,6 +105,13 @@ class CutAgain(SwitchingOnly):
     last_epoch = 2
 
 
+class CutAfterwards(CutAgain):
+    """The target is activated already."""
+
+    without: frozenset[str] = frozenset({"begin_switch", "be_late"})
+    already: tuple[str, ...] = (*CUT, *ACTIVATED)
+
+
 class Burning(SwitchingOnly):
     """Chains halt while a transition is signed; an end is always in reach."""
 
