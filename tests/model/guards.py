@@ -211,8 +211,7 @@ def _refuses(rules: type[Rules], guard: Guard, permit: int, one: int, other: int
 
 @remembered
 def _moves(rules: type[Rules], guard: Guard, move: int, refused: int, one: int, other: int) -> bool:
-    cut = {words.key: words.body for words in map(permit_of, cut_of(MOVES[move].cut).known)}
-    known = {**cut, **{permit_of(permit).key: None for permit in bits(refused)}}
+    known = {permit_of(permit).reference for permit in cut_of(MOVES[move].cut).known.union(bits(refused))}
     digest = transition_of(move).digest(DOMAIN)
     return (
         rules.may_sign_transition(journal_of(guard), MOVES[move].leaving, MOVES[move].epoch, digest, known, states(one, other))

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from jurymast.book.batches import to_resolve
 from jurymast.book.state import Fate, Phase
 from jurymast.switcher.decide import debt
-from jurymast.switcher.decide.saga import PLANS, Burn, Do, Done, Next, Seen, Skip, Step, Switch, Wait
+from jurymast.switcher.decide.saga import PLANS, Burn, Do, Next, Seen, Skip, Step, Switch
 from jurymast.switcher.decide.start import Begin, Chain, Kind, Policy, Situation
 from tests.model.chains import HELD, SIDES, Facts
 from tests.model.landing import FLOOR, STATEMENTS, Credited, Resolved
 from tests.model.log import epochs, last_epoch
 from tests.model.money import LEDGERS, MOVES, Move, cut_of, fates_of
-from tests.model.names import Names, bits, remembered
+from tests.model.names import Change, Names, remembered
 from tests.model.orders import CHAINS, PERMITS, PRIMARY, named
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def debts(rules: type[Rules], ledger: int, sides: tuple[int, int]) -> tuple[tupl
 
 
 @remembered
-def begin(rules: type[Rules], desk: int, log: int, weather: int, owing: int, alarm: bool) -> tuple[tuple[str, int], ...]:
+def begin(rules: type[Rules], desk: int, log: int, weather: int, owing: int, alarm: bool) -> tuple[Change, ...]:
     """`alarm`: the active chain is certified to have halted, and runs."""
     last, seen = last_epoch(log), WEATHERS[weather]
     if last.state != "open" or last.epoch >= rules.last_epoch:
@@ -230,6 +230,3 @@ def attest(desk: int, step: debt.Next, chain: int, ledger: int, side: int) -> tu
             return "", desk
     found = DESKS[desk]
     return label, DESKS.number(found._replace(attested=found.attested | 1 << STATEMENTS.number(statement)))
-
-
-__all__ = ["Done", "Wait", "bits"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -13,11 +13,12 @@ from jurymast.chains.local.evm.node import STATE_END, Node, command
 from jurymast.crypto.keccak import keccak256
 from jurymast.messages import catalog
 from jurymast.messages.channel import AnyChannel, Query
+from jurymast.messages.claims import NONCE_GUARD
 from jurymast.messages.health import MONITOR
 from jurymast.messages.intents import MIRROR
 from jurymast.nats_conf import Server
 from jurymast.nats_conf import nats_conf as configured
-from jurymast.permissions import Access
+from jurymast.permissions import MEMBERS, Access
 from jurymast.streams import TABLE, Table
 
 MARKER = "JURYMAST_MESH"
@@ -47,6 +48,14 @@ class Service:
     module: str
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    member_of: str = ""
+    """The service that it is a further member of, with a key of its own; none if it is called like its service."""
+    number: int = 1
+    """Which member."""
+
+    @property
+    def service(self) -> str:
+        return self.member_of or self.name
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,8 @@ class Plan:
     timing: Timing = Timing()
     channels: tuple[AnyChannel, ...] = tuple(catalog.channels())
     queries: tuple[Query[Any, Any], ...] = tuple(catalog.queries())
-    observers: tuple[str, ...] = ()
+    members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The addresses of those that sign, by service."""
     evm: bool = False
     """Whether there is a local EVM chain."""
     contracts: tuple[Deployment, ...] = ()
@@ -92,7 +102,21 @@ class Plan:
     @property
     def access(self) -> Access:
         """Who may publish and ask what."""
-        return Access(self.table, self.channels, self.queries, tuple(service.name for service in self.services), self.observers)
+        names = dict.fromkeys(service.service for service in self.services)
+        return Access(self.table, self.channels, self.queries, tuple(names), self.members)
+
+    @property
+    def members_here(self) -> Mapping[str, int]:
+        """How many of each service sign here."""
+        here = dict.fromkeys(MEMBERS, 1)
+        for each in self.services:
+            if each.service in here:
+                here[each.service] = max(here[each.service], each.number)
+        return here
+
+    def role(self, service: Service) -> str:
+        """As which it comes in."""
+        return self.access.logins_of(service.service)[service.number - 1]
 
     def with_services(self, *services: Service) -> Plan:
         return replace(self, services=self.services + services)
@@ -104,10 +128,23 @@ APPLICATION = {
 }
 """Of a mesh on one machine: no deployment's users sign for it."""
 
+GUARDS = 3
+"""That run on one machine, so that one can be killed."""
+
 PLAN = Plan(
     services=(
         Service(MONITOR, "jurymast.health_monitor"),
         Service(MIRROR, "jurymast.mirror", environment=APPLICATION),
+        *(
+            Service(
+                NONCE_GUARD if number == 1 else f"{NONCE_GUARD}-{number}",
+                "jurymast.nonce_guard",
+                environment=APPLICATION,
+                member_of=NONCE_GUARD,
+                number=number,
+            )
+            for number in range(1, GUARDS + 1)
+        ),
     ),
     evm=True,
 )
@@ -206,10 +243,10 @@ def _evm(ports: Ports, state: Path, anvil: Path, environment: Mapping[str, str])
 
 
 def services(
-    plan: Plan, ports: Ports, state: Path, seeds: Mapping[str, Path], observer_key: Path | None = None
+    plan: Plan, ports: Ports, state: Path, seeds: Mapping[str, Path], key: Callable[[str, int], Path] | None = None
 ) -> tuple[Program, ...]:
-    """`seeds` are the files by which NATS knows each of them. It takes observations from one address only: that of the key."""
-    observing = {"JURYMAST_OBSERVER_KEY_FILE": str(observer_key)} if observer_key else {}
+    """`seeds` are the files by which NATS knows each of them, by role. Of whoever signs it takes one address only: that of the
+    key."""
     return tuple(
         Program(
             name=service.name,
@@ -219,10 +256,10 @@ def services(
             probe=Probe("http", f"http://{HOST}:{port}"),
             environment={
                 **service.environment,
-                **(observing if service.name == MONITOR else {}),
+                **(_signing(plan, service, state, key) if key and service.service in MEMBERS else {}),
                 MARKER: str(state),
                 "JURYMAST_NATS_URL": ports.nats_url,
-                "JURYMAST_NATS_SEED_FILE": str(seeds[service.name]),
+                "JURYMAST_NATS_SEED_FILE": str(seeds[plan.role(service)]),
                 "JURYMAST_NATS_CA": "",
                 "JURYMAST_REDIS_URL": ports.redis_url,
                 "JURYMAST_HTTP_HOST": HOST,
@@ -233,6 +270,18 @@ def services(
         )
         for service, port in zip(plan.services, ports.services, strict=True)
     )
+
+
+def _signing(plan: Plan, service: Service, state: Path, key: Callable[[str, int], Path]) -> Mapping[str, str]:
+    signs = {f"JURYMAST_{MEMBERS[service.service].upper()}_KEY_FILE": str(key(service.service, service.number))}
+    if service.service != NONCE_GUARD:
+        return signs
+    guards = plan.members[NONCE_GUARD]
+    return signs | {
+        "JURYMAST_GUARDS": ",".join(guards),
+        "JURYMAST_THRESHOLD": str(len(guards) // 2 + 1),
+        "JURYMAST_JOURNAL": str(state / "guards" / f"{service.name}.journal"),
+    }
 
 
 def stop_order(programs: tuple[Program, ...]) -> list[list[str]]:

@@ -35,12 +35,13 @@ async def _up(
     cleaned = await clean(state, mesh_plan.timing.stop_s)
     # After the leftovers are off them.
     ports = servers.choose_ports(*wanted_ports, services=len(mesh_plan.services), evm=mesh_plan.evm)
-    mesh_plan = replace(mesh_plan, observers=state.keys.observers())
+    here = mesh_plan.members_here.items()
+    mesh_plan = replace(mesh_plan, members={service: state.keys.members(service, here=count) for service, count in here})
     roles = mesh_plan.access.roles
     state.keys.make(roles)
     state.write_nats_conf(plan.nats_conf(mesh_plan, ports, state.path, state.keys.public_keys(roles)))
     seeds = {role: state.keys.file(role) for role in roles}
-    services = plan.services(mesh_plan, ports, state.path, seeds, state.keys.observer_key)
+    services = plan.services(mesh_plan, ports, state.path, seeds, state.keys.key)
     programs = (*plan.servers(ports, state.path, *binaries), *services)
     async with AsyncExitStack() as stack:
         prober = await stack.enter_async_context(Prober(mesh_plan.timing.probe_s))

@@ -7,9 +7,10 @@ signed both.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from jurymast.nonce_guard.decide.words import BatchKey, Finalized, Identity, Permit
+from jurymast.nonce_guard.decide.words import BatchKey, Finalized, Identity, Permit, Reference
 
 CHAINS = 2
 
@@ -28,8 +29,8 @@ class Journal:
     permits: dict[Identity, list[Permit]] = field(default_factory=dict)
     bodies: dict[BatchKey, bytes] = field(default_factory=dict)
     """What it signed under each number of a batch, by chain, epoch and number: a record on a chain tells of no body."""
-    refused: set[BatchKey] = field(default_factory=set)
-    """Batches that it has promised never to sign, by chain, epoch and number."""
+    refused: set[Reference] = field(default_factory=set)
+    """Batches that it has promised never to sign, by chain, epoch, number and body."""
     frozen: int = -1
     """It signs nothing of this epoch or an older one."""
     transitions: dict[int, bytes] = field(default_factory=dict)
@@ -48,7 +49,7 @@ class Journal:
             self.permits.setdefault(identity, []).append(permit)
 
     def refuse(self, permit: Permit) -> None:
-        self.refused.add(permit.key)
+        self.refused.add(permit.reference)
 
     def freeze(self, epoch: int) -> None:
         self.frozen = max(self.frozen, epoch)
@@ -63,7 +64,7 @@ def may_sign(journal: Journal, permit: Permit, finalized: Mapping[int, Finalized
         return veto
     if permit.epoch <= journal.last_ended:
         return Veto(f"epoch {permit.epoch} is frozen")
-    if permit.key in journal.refused:
+    if permit.reference in journal.refused:
         return Veto(f"batch {permit.batch} was refused before")
     for identity in permit.identities:
         others = [other for other in journal.permits.get(identity, ()) if other != permit]
@@ -75,13 +76,22 @@ def may_sign(journal: Journal, permit: Permit, finalized: Mapping[int, Finalized
 
 
 def may_refuse(journal: Journal, permit: Permit, finalized: Mapping[int, Finalized]) -> Veto | None:
-    """Promise never to sign any batch of this number. Enough such promises release its claim, so nobody makes one who has signed
-    one, or may have."""
+    """Promise never to sign it. Enough such promises release its claim, so nobody makes one who has signed, or may have."""
     if veto := _forgetful(journal, finalized):
         return veto
-    if permit.key in journal.bodies:
+    if any(permit in permits for permits in journal.permits.values()):
         return Veto(f"batch {permit.batch} was signed before")
     return None
+
+
+def earlier(journal: Journal, permit: Permit) -> dict[int, set[Permit]]:
+    """What was signed for the same identities before: of each chain, what its finalized state has to show as dead."""
+    found: dict[int, set[Permit]] = {}
+    for identity in permit.identities:
+        for other in journal.permits.get(identity, ()):
+            if other != permit:
+                found.setdefault(other.chain, set()).add(other)
+    return found
 
 
 def _still_alive(identity: Identity, others: Iterable[Permit], finalized: Mapping[int, Finalized]) -> Veto | None:
@@ -99,13 +109,13 @@ def may_sign_transition(
     leaving: int,
     epoch: int,
     digest: bytes,
-    cut: Mapping[BatchKey, bytes | None],
+    cut: AbstractSet[Reference],
     finalized: Mapping[int, Finalized],
 ) -> Veto | None:
     """Into `epoch`, from a cut of the last one that was opened; numbers between are burnt. All of them are frozen here first.
 
-    `cut` has the bodies of batches that are final or in doubt in it, and None for those that enough guards have refused. A permit
-    of any other must be void by what this guard reads itself: what the bus has forgotten may still execute.
+    `cut` has the batches that are final or in doubt in it, and those that enough guards have refused. A permit of any other must
+    be void by what this guard reads itself: what the bus has forgotten may still execute.
     """
     if veto := _forgetful(journal, finalized):
         return veto
@@ -119,8 +129,7 @@ def may_sign_transition(
         return Veto(f"another transition for epoch {epoch} was signed")
     for permit in sorted(journal.of_epochs(range(leaving, epoch))):
         state = finalized.get(permit.chain)
-        known = permit.key in cut and cut[permit.key] in (None, permit.body)
-        if not known and not (state and state.shows_void(permit)):
+        if permit.reference not in cut and not (state and state.shows_void(permit)):
             return Veto(f"the cut does not know batch {permit.batch}, for which a permit was signed")
     return None
 

@@ -9,7 +9,10 @@ Identity = tuple[bytes, int]
 """(account, nonce), or (match, step). Whatever the body: at most one of an identity ever executes."""
 
 BatchKey = tuple[int, int, int]
-"""Chain, epoch, number."""
+"""Chain, epoch and number."""
+
+Reference = tuple[int, int, int, bytes]
+"""The same, and the body: whoever may claim at all may claim anything under any number."""
 
 Fate = Literal["executed", "cancelled", "released"]
 
@@ -29,6 +32,10 @@ class Permit(NamedTuple):
     @property
     def key(self) -> BatchKey:
         return self.chain, self.epoch, self.batch
+
+    @property
+    def reference(self) -> Reference:
+        return (*self.key, self.body)
 
 
 class Finalized(NamedTuple):
