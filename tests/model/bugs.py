@@ -16,7 +16,7 @@ from jurymast.book import entry, execute, operations
 from jurymast.book.events import BatchPlanned, Credited, Event
 from jurymast.book.execute import Batch
 from jurymast.book.grid import EMPTY_ROOT, Grid
-from jurymast.book.leaves import HoldLeaf
+from jurymast.book.leaves import AccountLeaf, HoldLeaf
 from jurymast.book.ledger import Applied
 from jurymast.book.ledger import apply as ledger_apply
 from jurymast.book.nonces import Nonces
@@ -25,21 +25,23 @@ from jurymast.book.signed import Credit
 from jurymast.book.state import Ledger, Phase
 from jurymast.crypto.secp256k1 import Guards
 from jurymast.nonce_guard.decide import claims, fate, veto
-from jurymast.nonce_guard.decide.claims import Claim, Record
+from jurymast.nonce_guard.decide.claims import Claim, Plan, Record, Unclaimable
 from jurymast.nonce_guard.decide.memory import DigestAt, Told
 from jurymast.nonce_guard.decide.veto import Journal, Veto
 from jurymast.nonce_guard.decide.words import Fate, Finalized, Identity, Permit
 from jurymast.switcher.decide import debt, saga, start
 from jurymast.switcher.decide.debt import Next, Owed, Source
-from jurymast.switcher.decide.saga import Burn, Switch
+from jurymast.switcher.decide.saga import Burn, Seen, Switch, Wait
 from jurymast.switcher.decide.start import Begin, Policy, Situation, Stay
 from tests.model.orders import CHAINS
 from tests.model.rules import Rules
 from tests.model.small import (
     Burning,
+    CancelledBefore,
     Cancelling,
     CreditLate,
     CreditUntold,
+    CutAfterwards,
     CutAgain,
     Depositing,
     DepositLate,
@@ -51,6 +53,7 @@ from tests.model.small import (
     Losing,
     LosingLate,
     LosingMore,
+    LostBeforeCut,
     PaidLate,
     Refusing,
     Reorganising,
@@ -58,6 +61,7 @@ from tests.model.small import (
     Switching,
     SwitchingAndLosing,
     SwitchingOnly,
+    Unfenced,
 )
 from tests.unit.grids import by_guards
 
@@ -174,6 +178,24 @@ class ForgetfulGuardRefuses(Refusing):
 
 
 @planted
+class SignsWhatItRefused(Refusing):
+    """A promise never to sign is kept until somebody asks."""
+
+    @staticmethod
+    def may_sign(journal: Journal, permit: Permit, finalized: States) -> Veto | None:
+        return veto.may_sign(replace(journal, refused=set()), permit, finalized)
+
+
+@planted
+class SignsWhatItFroze(LostBeforeCut):
+    """A guard that has signed the transition out of an epoch signs on in it."""
+
+    @staticmethod
+    def may_sign(journal: Journal, permit: Permit, finalized: States) -> Veto | None:
+        return veto.may_sign(replace(journal, frozen=-1), permit, finalized)
+
+
+@planted
 class TwoTransitions(CutAgain):
     """A guard signs a second transition for an epoch, from another cut."""
 
@@ -226,6 +248,25 @@ class ClaimedWithoutFence(Switching):
         return claims.claimed(permit, messages, [each for each in records if claims.opens(each, permit)])
 
 
+@planted
+class AttemptedAgain(LosingLate):
+    """An identity is claimed again though nobody can say what became of the last attempt: the bus has lost it."""
+
+    @staticmethod
+    def plan(permit: Permit, known: Mapping[Identity, Sequence[Fate | None]], last: Record | None) -> Plan | Unclaimable:
+        return claims.plan(permit, {identity: ["released"] * len(fates) for identity, fates in known.items()}, last)
+
+
+@planted
+class CancelledInstead(Still):
+    """What is over is cancelled for its owner, who never said so."""
+
+    @staticmethod
+    def fate(permit: Permit, identity: Identity, state: Finalized | None, *quorum: int) -> Fate | None:
+        known = fate.fate(permit, identity, state, *quorum)
+        return "cancelled" if known == "released" else known
+
+
 # -- switchers ---------------------------------------------------------------------------------------------------------
 
 
@@ -237,12 +278,31 @@ class OpenedBeforeFinal(SwitchingOnly):
 
 
 @planted
+class OpenedOnAnotherRoot(CutAfterwards):
+    """A chain that has come to the epoch is taken for activated, whatever cut it started from."""
+
+    opens_on_root = False
+
+
+@planted
 class BurntNumberUsedAgain(Burning):
     """A number that was given up is taken for the next chain, too."""
 
     @staticmethod
     def burnt(switch: Switch, burn: Burn) -> Switch:
         return saga.burnt(switch, burn._replace(entering=switch.entering))
+
+
+@planted
+class NoWayBack(Burning):
+    """Once a number was burnt for the source, nobody thinks of the target any more, which may have returned."""
+
+    @staticmethod
+    def next_step(switch: Switch, seen: Seen, now_ms: int) -> saga.Next:
+        answer = saga.next_step(switch, seen, now_ms)
+        if isinstance(answer, Burn) and answer.target not in (switch.source, switch.target):
+            return Wait(answer.step, None)
+        return answer
 
 
 @planted
@@ -317,6 +377,27 @@ class ResolvedTwice(InDebt):
 
 
 @planted
+class PostedNonceIsFree(InDebt):
+    """What a hold posts may be executed again."""
+
+    @staticmethod
+    def settle_hold(grid: Grid, leaf: HoldLeaf, proof: Sequence[bytes], now: int) -> None:
+        nonces = grid.account(leaf.account).nonces
+        entry.settle_hold(grid, leaf, proof, now)
+        grid.accounts[leaf.account] = grid.account(leaf.account)._replace(nonces=nonces)
+
+
+@planted
+class EnteringForgets(CancelledBefore):
+    """A leaf says which nonces are used, whatever was cancelled here since."""
+
+    @staticmethod
+    def enter_account(grid: Grid, leaf: AccountLeaf, proof: Sequence[bytes], now: int) -> None:
+        entry.enter_account(grid, leaf, proof, now)
+        grid.accounts[leaf.account] = grid.account(leaf.account)._replace(nonces=Nonces.of(leaf.nonces))
+
+
+@planted
 class CreditedTwice(DepositLate):
     credit = staticmethod(without("credited", entry.credit))
 
@@ -350,6 +431,15 @@ class CreditToldLate(CreditUntold):
     def apply(ledger: Ledger, event: Event) -> Applied | Refusal:
         late = msgspec.structs.replace(event, epoch=ledger.opened) if isinstance(event, Credited) else event
         return ledger_apply(ledger, late)
+
+
+@planted
+class SettledBeforeFence(Unfenced):
+    """A chain that has returned is believed at once, while old permits may still execute on it."""
+
+    @staticmethod
+    def settle(owed: Owed, source: Source | None, epoch: int) -> Next:
+        return debt.settle(owed, source and source._replace(epoch=epoch), epoch)
 
 
 @planted

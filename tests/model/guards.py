@@ -211,8 +211,7 @@ def _refuses(rules: type[Rules], guard: Guard, permit: int, one: int, other: int
 
 @remembered
 def _moves(rules: type[Rules], guard: Guard, move: int, refused: int, one: int, other: int) -> bool:
-    batches = cut_of(MOVES[move].cut).known.union(bits(refused))
-    known = {(PERMITS[permit].chain, PERMITS[permit].epoch, permit) for permit in batches}
+    known = {permit_of(permit).reference for permit in cut_of(MOVES[move].cut).known.union(bits(refused))}
     digest = transition_of(move).digest(DOMAIN)
     return (
         rules.may_sign_transition(journal_of(guard), MOVES[move].leaving, MOVES[move].epoch, digest, known, states(one, other))

@@ -50,7 +50,7 @@ def lands(rules: type[Rules], side: int, kind: str, number: int) -> int:
 
 def _execute(rules: type[Rules], held: int, permit: int, now: int) -> int:
     def operation(grid: Grid) -> None:
-        _enter(grid, [identity[0] for identity in identities(PERMITS[permit].intent)], now)
+        _enter(rules, grid, [identity[0] for identity in identities(PERMITS[permit].intent)], now)
         rules.execute(grid, batch(permit, rules.threshold), now)
 
     return changed(held, operation)
@@ -118,7 +118,7 @@ def _hold(rules: type[Rules], held: int, number: int, now: int) -> int:
 
     def operation(grid: Grid) -> None:
         proof = CUTS[grid.lock.root].proofs.get(hold.key, ())
-        _enter(grid, [hold.account], now)
+        _enter(rules, grid, [hold.account], now)
         rules.settle_hold(grid, hold, proof, now)
 
     return changed(held, operation)
@@ -143,7 +143,7 @@ def funded(rules: type[Rules], held: int) -> int:
     return held_number(HELD[held]._replace(grid=grid, deposits=landed))
 
 
-def _enter(grid: Grid, accounts: Iterable[bytes], now: int) -> None:
+def _enter(rules: type[Rules], grid: Grid, accounts: Iterable[bytes], now: int) -> None:
     """Whoever sends a transaction brings the leaves it needs in it."""
     if grid.lock.active != grid.lock.chain:
         return
@@ -152,7 +152,7 @@ def _enter(grid: Grid, accounts: Iterable[bytes], now: int) -> None:
     for leaf in cut.leaves:
         match leaf:
             case AccountLeaf() if leaf.account in wanted and not grid.account(leaf.account).entered:
-                entry.enter_account(grid, leaf, cut.proofs[leaf.key], now)
+                rules.enter_account(grid, leaf, cut.proofs[leaf.key], now)
             case BalanceLeaf() if leaf.account in wanted and not grid.balance(leaf.account, leaf.asset).entered:
                 entry.enter_balance(grid, leaf, cut.proofs[leaf.key], now)
 

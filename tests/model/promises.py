@@ -13,12 +13,13 @@ from jurymast.nonce_guard.decide.words import Finalized, Permit
 from jurymast.switcher.decide.saga import PLANS, Burn, Do, Done, Seen, Skip, Wait
 from jurymast.switcher.decide.saga import Step as SagaStep
 from tests.model import guards, money, solvency, switching
-from tests.model.chains import SIDES, finalized
+from tests.model.chains import HELD, SIDES, finalized
 from tests.model.guards import GIVEN
+from tests.model.landing import FLOOR
 from tests.model.log import LOGS, Claimed, Epoch, claim_of, counting, outcomes
 from tests.model.money import LEDGERS, MOVES, cut_of, fates_of, transition_of
 from tests.model.names import bits, remembered
-from tests.model.orders import CHAINS, NAMES, PERMITS, permit_of
+from tests.model.orders import CHAINS, IDENTITIES, NAMES, PERMITS, permit_of
 from tests.model.rules import Rules
 from tests.model.solvency import same_point
 from tests.model.switching import DESKS, LATE, NOW, Saga
@@ -36,6 +37,8 @@ def broken(world: World, rules: type[Rules]) -> str:
     return (
         _of_signatures(guards.given(rules, world.guards), one, other)
         or _of_log(rules, world.log, one, other)
+        or used_for_ever(world.ledger, one, other)
+        or ledger_true(world.ledger, one, other)
         or solvency.broken(world.ledger, one, other)
         or nothing_in_doubt(world.log, world.ledger, world.desk)
         or switch_ends(rules, world.desk)
@@ -56,6 +59,7 @@ def _of_signatures(given: int, one: int, other: int) -> str:
 def _of_log(rules: type[Rules], log: int, one: int, other: int) -> str:
     return (
         log_in_order(rules, log)
+        or one_claim(rules, log)
         or cut_knows_claims(rules, log)
         or chain_knows_epoch(log, one, other)
         or outcomes_true(log, one, other)
@@ -98,8 +102,38 @@ def _executes(permit: Permit, final: Finalized) -> bool:
     return (permit.epoch, permit.batch) in final.executed or not over
 
 
+@remembered
+def used_for_ever(ledger: int, one: int, other: int) -> str:
+    """S1, of nonces alone: what executed, was posted or was cancelled is used up there, and what executed is in the ledger."""
+    accounts = LEDGERS[ledger].ledger
+    for permit, fate in fates_of(ledger).items():
+        for owner, nonce in permit_of(permit).identities if fate is Fate.EXECUTED else ():
+            if not accounts.account(owner).nonces.used(nonce):
+                return f"S1: {_named((owner, nonce))} executed, and is not used in the ledger"
+    return next((problem for side in (one, other) if (problem := _used_on(side))), "")
+
+
+@remembered
+def _used_on(side: int) -> str:
+    held = HELD[SIDES[side].held]
+    executed = {identity for permit in executed_on(side) for identity in permit_of(permit).identities}
+    cancelled = {identity for identity in IDENTITIES if identity[0] in held.cancelled and identity[1] < FLOOR}
+    unused = (executed | cancelled | solvency.posted_on(SIDES[side].held)) - finalized(side).used
+    return f"S1: {_named(min(unused))} is not used up any more on chain {held.grid.lock.chain}" if unused else ""
+
+
 def _named(identity: tuple[bytes, int]) -> str:
     return f"{NAMES[identity[0]]}'s nonce {identity[1]}"
+
+
+@remembered
+def one_claim(rules: type[Rules], log: int) -> str:
+    """S1, of the log alone: of an identity there is at most one claim that counts and was not released."""
+    known, of = outcomes(log), Counter[tuple[bytes, int]]()
+    for claimed in counting(rules, log):
+        of.update(identity for identity, attempt in claimed.attempts if known.get((identity, attempt)) != "released")
+    many = min((identity for identity, claims in of.items() if claims > 1), default=None)
+    return f"S1: {of[many]} claims of {_named(many)} count" if many else ""
 
 
 # -- S2: one active chain ----------------------------------------------------------------------------------------------
@@ -184,12 +218,24 @@ def outcomes_true(log: int, one: int, other: int) -> str:
         permit = of_attempt[key]
         if (fate == "executed") != (permit in records):
             return f"S4: batch {permit} is recorded as {fate}, and {'was' if permit in records else 'was not'} executed"
+        if fate == "cancelled" and key[0] not in finalized((one, other)[PERMITS[permit].chain - 1]).used:
+            return f"S4: {_named(key[0])} is recorded as cancelled, and is not used up"
+    return ""
+
+
+@remembered
+def ledger_true(ledger: int, one: int, other: int) -> str:
+    """S4: what the ledger says of a batch is final, for ever, also of one that was in doubt."""
+    records = {permit for side in (one, other) for permit in executed_on(side)}
+    for permit, fate in fates_of(ledger).items():
+        if fate in (Fate.EXECUTED, Fate.RELEASED) and (fate is Fate.EXECUTED) != (permit in records):
+            return f"S4: batch {permit} is {fate.value} in the ledger, and {'was' if permit in records else 'was not'} executed"
     return ""
 
 
 @remembered
 def nothing_in_doubt(log: int, ledger: int, desk: int) -> str:
-    """S4: a planned switch leaves nothing in doubt, and no deposit uncounted."""
+    """S4: a planned switch leaves nothing in doubt. What users do on its source after the pause, before the fence, is debt."""
     saga = DESKS[desk].saga
     if saga is None or saga.kind != "planned" or not switching.over(saga, log):
         return ""
@@ -225,8 +271,10 @@ def _ends(rules: type[Rules], saga: Saga, alive: frozenset[int]) -> str:
             case Wait(_, int()):
                 now = LATE
             case Wait(step):
-                needed = {"source": switch.source, "target": switch.target, "": None}[PLANS[switch.kind][step].needs]
-                return f"L1: '{step}' waits, and nothing is missing" if needed is None or needed in alive else ""
+                rule = PLANS[switch.kind][step]
+                needed = {"source": switch.source, "target": switch.target, "": None}[rule.needs]
+                waits = rule.late != "burn" and needed is not None and needed not in alive  # What is burnt goes to who is alive.
+                return "" if waits else f"L1: '{step}' waits, and nothing is missing"
     return f"L1: a switch goes on after {LONGEST} steps"
 
 

@@ -68,6 +68,8 @@ class Rules:
     settle = staticmethod(debt.settle)
     opens_on_final = True
     """A chain is activated, or fenced, once that is final."""
+    opens_on_root = True
+    """A chain is activated once its root is that of the cut in the log."""
     fates_from_final = True
 
     # The server.
@@ -77,6 +79,7 @@ class Rules:
     guard_set = staticmethod(guard_set)
     execute = staticmethod(execute.execute)
     deposit = staticmethod(operations.deposit)
+    enter_account = staticmethod(entry.enter_account)
     resolve = staticmethod(entry.resolve)
     settle_hold = staticmethod(entry.settle_hold)
     credit = staticmethod(entry.credit)

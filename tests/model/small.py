@@ -82,6 +82,20 @@ class SwitchingAndLosing(Switching):
     may: frozenset[str] = frozenset({"alarm", "lose_tail"})
 
 
+class LostBeforeCut(Switching):
+    """The bus has lost a claim and its batch, a guard still reads them, and the cut knows of neither."""
+
+    mishaps = 0
+    without: frozenset[str] = frozenset({"begin_switch", "plan", "claim"})
+    already: tuple[str, ...] = (
+        "is planned",
+        "is claimed",
+        "the log loses the claim*and the ledger its last event",
+        *CUT,
+        *ACTIVATED[:2],
+    )
+
+
 class CutAgain(SwitchingOnly):
     """A transition is signed, and its cut may be lost."""
 
@@ -89,6 +103,13 @@ class CutAgain(SwitchingOnly):
     may: frozenset[str] = frozenset({"alarm", "lose_tail", "deposit"})
     already: tuple[str, ...] = (*CUT, *ACTIVATED[:-2])
     last_epoch = 2
+
+
+class CutAfterwards(CutAgain):
+    """The target is activated already."""
+
+    without: frozenset[str] = frozenset({"begin_switch", "be_late"})
+    already: tuple[str, ...] = (*CUT, *ACTIVATED)
 
 
 class Burning(SwitchingOnly):
@@ -120,6 +141,19 @@ class Fenced(Switching):
     without: frozenset[str] = frozenset({"begin_switch", "plan", "claim", "sign"})
     already: tuple[str, ...] = (*CLAIMED, *CUT, *ACTIVATED, *FENCED, *OPENED)
     mishaps = 0
+
+
+class Unfenced(Fenced):
+    """The same, and the chain that was left has not heard of the new epoch."""
+
+    already: tuple[str, ...] = (*CLAIMED, *CUT, *ACTIVATED, *UNFENCED)
+
+
+class CancelledBefore(Fenced):
+    """Its owner may cancel where his account has not entered yet."""
+
+    may: frozenset[str] = frozenset({"alarm", "cancel"})
+    mishaps = 1
 
 
 class InDebt(Fenced):

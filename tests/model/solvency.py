@@ -6,8 +6,9 @@ from collections import Counter
 
 from jurymast.book.cut import imbalance
 from jurymast.book.grid import Grid
-from jurymast.book.leaves import BalanceLeaf, HoldLeaf
+from jurymast.book.leaves import NO_NONCE, BalanceLeaf, HoldLeaf
 from jurymast.book.state import Fate, Phase
+from jurymast.nonce_guard.decide.words import Identity
 from tests.model.chains import HELD, SIDES
 from tests.model.money import ASSETS, CUTS, LEDGERS, fates_of
 from tests.model.names import NONE, remembered
@@ -62,13 +63,26 @@ def total_on(held: int, asset: int) -> int:
 @remembered
 def to_come(held: int, asset: int) -> int:
     """Each hold of a batch is settled by itself: what the others bring, and take, of an asset."""
-    grid = HELD[held].grid
-    known = {**grid.resolved, **{(grid.lock.chain, *batch): True for batch in grid.batches}}
-    change = 0
-    for leaf in CUTS[grid.lock.root].leaves:
-        if isinstance(leaf, HoldLeaf) and known.get((leaf.origin, leaf.epoch, leaf.batch)) and not _settled(grid, leaf):
+    grid, change = HELD[held].grid, 0
+    for leaf in _executed(held):
+        if not _settled(grid, leaf):
             change += leaf.in_amount * (leaf.in_asset == asset) - leaf.out_amount * (leaf.out_asset == asset)
     return change
+
+
+@remembered
+def posted_on(held: int) -> frozenset[Identity]:
+    """Whose holds are posted on a chain in its epoch."""
+    grid = HELD[held].grid
+    return frozenset((leaf.account, leaf.nonce) for leaf in _executed(held) if leaf.nonce != NO_NONCE and _settled(grid, leaf))
+
+
+def _executed(held: int) -> list[HoldLeaf]:
+    """Holds of batches that executed, as the chain knows."""
+    grid = HELD[held].grid
+    known = {**grid.resolved, **{(grid.lock.chain, *batch): True for batch in grid.batches}}
+    holds = (leaf for leaf in CUTS[grid.lock.root].leaves if isinstance(leaf, HoldLeaf))
+    return [leaf for leaf in holds if known.get((leaf.origin, leaf.epoch, leaf.batch))]
 
 
 def _settled(grid: Grid, leaf: HoldLeaf) -> bool:

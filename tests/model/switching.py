@@ -77,18 +77,19 @@ WEATHERS = Names[Weather]()
 # -- what is seen ------------------------------------------------------------------------------------------------------
 
 
-def done(saga: Saga, log: int, ledger: int, weather: Weather, *, settled: bool) -> frozenset[Step]:
+def done(rules: type[Rules], saga: Saga, log: int, ledger: int, weather: Weather, *, settled: bool) -> frozenset[Step]:
     """What needs no doing any more, whoever has done it."""
     written = {(each.state, each.epoch) for each in epochs(log)}
     source, target = weather.of(saga.source), weather.of(saga.target)
     opened = ("open", saga.entering) in written
+    root = _root(saga, log) if rules.opens_on_root else target.root
     facts: dict[Step, bool] = {
         "freeze": ("frozen", saga.entering - 1) in written,
         "drain": not _unfinished(ledger, saga.leaving),
         "pause": source.paused or source.epoch >= saga.entering,
         "cut": ("cut", saga.entering - 1) in written,
         "fence": source.epoch >= saga.entering,
-        "activate": (target.epoch, target.active, target.root) == (saga.entering, saga.target, _root(saga, log)),
+        "activate": (target.epoch, target.active, target.root) == (saga.entering, saga.target, root),
         "open": opened,
         "replay": opened,  # Whoever plans goes on by himself.
         "settle": opened and settled,
@@ -179,7 +180,7 @@ def go_on(rules: type[Rules], desk: int, log: int, ledger: int, weather: int, se
     effects: list[Effect] = []
     for saga in DESKS[desk][:2]:
         if saga:
-            seen = Seen(done(saga, log, ledger, WEATHERS[weather], settled=settled), WEATHERS[weather].alive)
+            seen = Seen(done(rules, saga, log, ledger, WEATHERS[weather], settled=settled), WEATHERS[weather].alive)
             answer = rules.next_step(saga.switch(), seen, now)
             if now == NOW or not isinstance(answer, Do):
                 effects += _effects(rules, desk, saga, answer)

@@ -97,6 +97,15 @@ def test_who_has_signed_a_batch_does_not_promise_never_to() -> None:
     assert may_refuse(journal(), SECOND, {}) is None
 
 
+def test_a_number_stands_for_one_batch_whoever_trades_in_it() -> None:
+    """The bus has lost the first batch, so its number was taken again: a record on the chain would tell of either."""
+    again = FIRST._replace(body=b"again", identities=frozenset({(b"c" * 32, 0)}))
+    assert vetoed(may_sign(journal(), again, {}), "another batch 1")
+    assert vetoed(may_sign(journal(), again, known(state(clock=101))), "another batch 1")
+    assert may_refuse(journal(), again, {}) is None, "it says nothing of the first one"
+    assert may_sign(journal(), again._replace(epoch=2), {}) is None
+
+
 def test_a_guard_that_lost_its_journal_waits_for_a_fence_on_every_chain() -> None:
     kept = Journal(lost_before=3)
     fenced, late = state(epoch=4), state(chain=ARBITRUM, epoch=3)
@@ -117,7 +126,7 @@ def test_a_guard_that_lost_its_journal_waits_for_a_fence_on_every_chain() -> Non
 
 def test_a_transition_is_signed_after_freezing_once_per_epoch_with_every_permit_in_the_cut() -> None:
     kept = journal()
-    cut = {(SOLANA, 1, 1)}
+    cut = {FIRST.reference}
     assert vetoed(may_sign_transition(kept, 1, 2, b"t", cut, {}), "not frozen")
     kept.freeze(1)
     assert vetoed(may_sign_transition(kept, 1, 2, b"t", set(), {}), "does not know batch 1")
@@ -156,14 +165,21 @@ def test_a_permit_of_a_number_that_is_burnt_is_not_lost_either() -> None:
     kept.sign(SECOND)
     kept.freeze(2)
     assert vetoed(may_sign_transition(kept, 1, 3, b"t", set(), {}), "does not know batch 1")
-    assert may_sign_transition(kept, 1, 3, b"t", {(ARBITRUM, 2, 1)}, {}) is None
+    assert may_sign_transition(kept, 1, 3, b"t", {SECOND.reference}, {}) is None
+
+
+def test_a_cut_that_knows_another_batch_by_this_number_does_not_know_this_one() -> None:
+    kept = journal()
+    kept.freeze(1)
+    assert vetoed(may_sign_transition(kept, 1, 2, b"t", {(*FIRST.key, b"again")}, {}), "does not know batch 1")
+    assert may_sign_transition(kept, 1, 2, b"t", {FIRST.reference}, {}) is None
 
 
 def test_permits_of_older_epochs_are_no_matter_of_this_cut() -> None:
     kept = journal()
     kept.sign(SECOND)
     kept.freeze(2)
-    assert may_sign_transition(kept, 2, 3, b"t", {(ARBITRUM, 2, 1)}, {}) is None
+    assert may_sign_transition(kept, 2, 3, b"t", {SECOND.reference}, {}) is None
 
 
 # -- what became of a claim --------------------------------------------------------------------------------------------
@@ -195,6 +211,8 @@ def test_enough_refusals_release_what_can_then_never_be_signed() -> None:
             needed = guards - threshold + 1
             assert fate(FIRST, ANN, None, needed - 1, guards, threshold) is None
             assert fate(FIRST, ANN, None, needed, guards, threshold) == "released"
+            assert fate(FIRST, ANN, state(), needed, guards, threshold) == "released"
+            assert fate(FIRST, ANN, state(executed=True), needed, guards, threshold) == "executed", "somebody broke his promise"
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def _fields(entry: Permitted) -> tuple[int, int, int, int, bytes, frozenset[tupl
 
 
 async def test_every_decision_is_known_in_the_next_life(path: Path, elsewhere: Elsewhere) -> None:
-    cut = {(SOLANA, 1, 7)}
+    cut = {permit(7).reference}
     async with running(path, elsewhere) as store:
         assert await store.permit(permit(7, ANN, BEN), {}) is None
         assert await store.refuse(permit(8), {}) is None
@@ -124,7 +124,7 @@ async def test_what_was_decided_before_is_not_written_again(path: Path, elsewher
             await store.refuse(permit(8), {})
             await store.freeze(1)
             await store.freeze(0)
-            await store.transition(1, 2, b"t" * 32, {(SOLANA, 1, 7)}, {})
+            await store.transition(1, 2, b"t" * 32, {permit(7).reference}, {})
             proof = {SOLANA: Finalized(SOLANA, 0, 2, set(), set()), 2: Finalized(2, 0, 2, set(), set())}
             assert await store.permit(permit(9, epoch=2), proof) is None
     assert len(read(path).entries) == 5

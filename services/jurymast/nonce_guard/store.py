@@ -24,7 +24,7 @@ from jurymast.journal.file import JournalFile
 from jurymast.messages.guard import JOURNAL, JournalHead
 from jurymast.nonce_guard.decide.memory import Told, forgotten
 from jurymast.nonce_guard.decide.veto import Journal, Veto, may_refuse, may_sign, may_sign_transition
-from jurymast.nonce_guard.decide.words import Finalized, Permit
+from jurymast.nonce_guard.decide.words import Finalized, Permit, Reference
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ class VetoStore:
         leaving: int,
         epoch: int,
         digest: bytes,
-        cut: AbstractSet[tuple[int, int, int]],
+        cut: AbstractSet[Reference],
         finalized: Mapping[int, Finalized],
     ) -> Veto | None:
         if veto := may_sign_transition(self.journal, leaving, epoch, digest, cut, finalized):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from jurymast.nonce_guard.decide.words import Finalized, Identity, Permit, Reference
+from jurymast.nonce_guard.decide.words import BatchKey, Finalized, Identity, Permit, Reference
 
 CHAINS = 2
 
@@ -27,6 +27,8 @@ class Journal:
     """What this key has bound itself to; only ever added to. Whoever appends to it writes and syncs first."""
 
     permits: dict[Identity, list[Permit]] = field(default_factory=dict)
+    bodies: dict[BatchKey, bytes] = field(default_factory=dict)
+    """What it signed under each number of a batch, by chain, epoch and number: a record on a chain tells of no body."""
     refused: set[Reference] = field(default_factory=set)
     """Batches that it has promised never to sign, by chain, epoch, number and body."""
     frozen: int = -1
@@ -42,6 +44,7 @@ class Journal:
         return self.frozen if self.lost_before is None else max(self.frozen, self.lost_before)
 
     def sign(self, permit: Permit) -> None:
+        self.bodies[permit.key] = permit.body
         for identity in permit.identities:
             self.permits.setdefault(identity, []).append(permit)
 
@@ -67,6 +70,8 @@ def may_sign(journal: Journal, permit: Permit, finalized: Mapping[int, Finalized
         others = [other for other in journal.permits.get(identity, ()) if other != permit]
         if veto := _still_alive(identity, others, finalized):
             return veto
+    if journal.bodies.get(permit.key, permit.body) != permit.body:
+        return Veto(f"another batch {permit.batch} of epoch {permit.epoch} was signed")
     return None
 
 
@@ -104,7 +109,7 @@ def may_sign_transition(
     leaving: int,
     epoch: int,
     digest: bytes,
-    cut: AbstractSet[tuple[int, int, int]],
+    cut: AbstractSet[Reference],
     finalized: Mapping[int, Finalized],
 ) -> Veto | None:
     """Into `epoch`, from a cut of the last one that was opened; numbers between are burnt. All of them are frozen here first.
@@ -124,7 +129,7 @@ def may_sign_transition(
         return Veto(f"another transition for epoch {epoch} was signed")
     for permit in sorted(journal.of_epochs(range(leaving, epoch))):
         state = finalized.get(permit.chain)
-        if (permit.chain, permit.epoch, permit.batch) not in cut and not (state and state.shows_void(permit)):
+        if permit.reference not in cut and not (state and state.shows_void(permit)):
             return Veto(f"the cut does not know batch {permit.batch}, for which a permit was signed")
     return None
 

@@ -138,8 +138,8 @@ def _away(switch: Switch, seen: Seen, rule: Rule) -> bool:
 
 
 def _burn(switch: Switch, seen: Seen, step: Step) -> Next:
-    """For whichever chain is alive; with none, nothing is moved."""
-    for chain in (switch.target, switch.source):
+    """For whichever chain is alive, also one that an earlier number was burnt for; with none, nothing is moved."""
+    for chain in (switch.target, switch.source, *sorted(seen.alive)):
         if chain in seen.alive:
             return Burn(step, chain, switch.entering + 1)
     return Wait(step, None)
