@@ -253,8 +253,8 @@ class AttemptedAgain(LosingLate):
     """An identity is claimed again though nobody can say what became of the last attempt: the bus has lost it."""
 
     @staticmethod
-    def plan(permit: Permit, known: Mapping[Identity, Sequence[Fate | None]], last: Record | None) -> Plan | Unclaimable:
-        return claims.plan(permit, {identity: ["released"] * len(fates) for identity, fates in known.items()}, last)
+    def plan(permit: Permit, fates: Mapping[Identity, Sequence[Fate | None]], last: Record | None) -> Plan | Unclaimable:
+        return claims.plan(permit, {identity: ["released"] * len(known) for identity, known in fates.items()}, last)
 
 
 @planted
