@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import web
 
 from jurymast.book.events import BatchExecuted, BatchPlanned, BatchReleased, IntentCancelled
 from jurymast.book.execute import Action
@@ -23,10 +24,11 @@ from jurymast.messages.permits import KEPT
 from jurymast.nonce_guard.settings import NonceGuardSettings
 from jurymast.permits import drafted
 from tests.conformance.rig import Lie, Refused
-from tests.mesh.guarding import DEADLINE, Guarded, guarded, swap
+from tests.mesh.guarding import ADDRESSES, DEADLINE, Guarded, guarded, swap
 from tests.mesh.test_provision import jurymast
+from tests.remote_signer import ReferenceSigner
 from tests.servers import Service, eventually
-from tests.unit.grids import ANN, BEN, DOMAIN, EUR, EVE, USD
+from tests.unit.grids import ANN, BEN, DOMAIN, EUR, EVE, GUARD_KEYS, USD
 
 SHORT = 30
 
@@ -138,6 +140,23 @@ async def test_providers_that_lie_change_nothing_and_those_that_hang_only_take_t
     await world.execute(second, await world.permits(second))
     await world.rig.finalize()
     assert {each.fate for each in await world.outcomes(*second.actions)} == {"executed"}
+
+
+async def test_a_guard_whose_key_is_kept_elsewhere_signs_when_that_answers(world: Guarded) -> None:
+    reference = ReferenceSigner(GUARD_KEYS)
+    reference.answer = web.Response(status=503, body=b"not now")
+    async with reference.serving():
+        remote = {"JURYMAST_GUARD_KEY": "", "JURYMAST_SIGNER_URL": reference.url, "JURYMAST_SIGNER_ADDRESS": ADDRESSES[0]}
+        await world.ready(0, **remote)
+        planned = await world.plan(*swap(0))
+
+        async def asked() -> bool:
+            return reference.asked > 1
+
+        await eventually(asked, what="a second try")
+        assert await world.said(planned, 0) is None
+        reference.answer = None
+        await world.permits(planned, 0)
 
 
 # -- what is released --------------------------------------------------------------------------------------------------
