@@ -29,11 +29,10 @@ def anvil_binary() -> Path:
 class Anvil:
     """One node, which can be frozen, killed and started again on the same port and state."""
 
-    def __init__(self, node: Node, session: aiohttp.ClientSession, log: Path, *options: str) -> None:
+    def __init__(self, node: Node, session: aiohttp.ClientSession, log: Path) -> None:
         self.node = node
         self._session = session
         self._log = log
-        self._options = options
         self._process: Process | None = None
 
     @property
@@ -50,7 +49,7 @@ class Anvil:
         return self._process
 
     async def start(self) -> None:
-        self._process = Process(*command(str(anvil_binary()), self.node), *self._options, log=self._log)
+        self._process = Process(*command(str(anvil_binary()), self.node), log=self._log)
         await eventually(self.answers, what="anvil")
 
     def end(self) -> None:
@@ -83,11 +82,11 @@ class Anvil:
 
 
 @asynccontextmanager
-async def running_anvil(directory: Path, block_s: float, *options: str, **changes: Any) -> AsyncIterator[Anvil]:
+async def running_anvil(directory: Path, block_s: float, **changes: Any) -> AsyncIterator[Anvil]:
     """`block_s` 0 makes blocks only when asked."""
     node = replace(Node(port=free_port(), state="", block_s=block_s, safe_blocks=2), **changes)
     async with aiohttp.ClientSession() as session:
-        anvil = Anvil(node, session, directory / f"anvil-{node.port}.log", *options)
+        anvil = Anvil(node, session, directory / f"anvil-{node.port}.log")
         try:
             await anvil.start()
             yield anvil

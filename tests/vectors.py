@@ -20,16 +20,16 @@ from jurymast.book.amounts import BPS, MOST
 from jurymast.book.nonces import LAST, WINDOW, Nonces
 from jurymast.book.refusals import Refusal
 from jurymast.book.settle import Fill, settle
-from jurymast.book.signed import Signed, Typed, domain
+from jurymast.book.signed import Signed, Typed
 from jurymast.crypto.keccak import keccak256
 from jurymast.crypto.merkle import leaf, verify
 from jurymast.crypto.secp256k1 import ORDER, SigningKey, compact, recover
 from jurymast.crypto.snapshot import SnapshotTree
 from jurymast.errors import Rejected
+from tests import scenarios
+from tests.unit.grids import APPLICATION, DOMAIN
 
 DIRECTORY = Path(__file__).parent.parent / "contracts" / "vectors"
-APPLICATION = keccak256(b"the application of the vectors")
-DOMAIN = domain(APPLICATION)
 Case = dict[str, Any]
 
 
@@ -267,6 +267,14 @@ def _verified(root: bytes, content: bytes, proof: list[bytes]) -> Case:
     return {"valid": True}
 
 
+# -- scenarios ---------------------------------------------------------------------------------------------------------
+
+
+def scenario_cases() -> Iterator[Case]:
+    for name, given, outcome in scenarios.told():
+        yield {"name": name, "given": shown(given), **shown(outcome)}
+
+
 FAMILIES: dict[str, Callable[[], Iterator[Case]]] = {
     "typed": typed_cases,
     "recover": recover_cases,
@@ -274,6 +282,7 @@ FAMILIES: dict[str, Callable[[], Iterator[Case]]] = {
     "settlements": settlement_cases,
     "matches": match_cases,
     "proofs": proof_cases,
+    "scenarios": scenario_cases,
 }
 
 

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tests.bench import book, claims, crypto, footprint, health, latency, lone, permits, startup, throughput
+from tests.bench import book, claims, crypto, footprint, health, latency, lone, model, permits, startup, throughput
 from tests.bench.figure import FULL, QUICK, Figure, Scale, Verdict
 
-GROUPS = (startup, footprint, health, crypto, book, claims, permits, lone, throughput, latency)
+GROUPS = (startup, footprint, health, crypto, book, model, claims, permits, lone, throughput, latency)
 NAMES = [group.__name__.rpartition(".")[2] for group in GROUPS]
 LOG_WIDTH = 120
 STYLES: dict[Verdict, str] = {"": "", "ok": "green", "MISS": "red"}

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance import evm
+from tests.conformance import evm, memory
 from tests.conformance.rig import Rig
 
-RIGS: dict[str, Callable[[Path], AbstractAsyncContextManager[Rig]]] = {"evm": evm.open_rig}
+RIGS: dict[str, Callable[[Path], AbstractAsyncContextManager[Rig]]] = {"evm": evm.open_rig, "memory": memory.open_rig}
 
 
 @pytest.fixture(params=RIGS)

@@ -34,7 +34,6 @@ TIMEOUT_S = 1.0
 GAS = 30_000_000
 OPERATORS = ("ann", "ben", "eve")
 RELAY = key("relay")
-LARGER = ("--disable-code-size-limit",)
 
 
 @cache
@@ -59,7 +58,7 @@ class EvmRig:
         self.anvil = anvil
         self.chain = chain
         self.middlemen = middlemen
-        self.provider = OPERATORS[0]
+        self.provider, self.providers = OPERATORS[0], OPERATORS
         self._from = sender
 
     async def blocks(self, count: int) -> None:
@@ -114,7 +113,7 @@ def _with(evidence: Evidence, changes: dict[str, Any]) -> Evidence:
 async def open_rig(directory: Path) -> AsyncIterator[EvmRig]:
     """`block_s` 0: a block is made when the rig says so, and at no other time."""
     async with AsyncExitStack() as stack:
-        anvil = await stack.enter_async_context(running_anvil(directory, 0, *LARGER))
+        anvil = await stack.enter_async_context(running_anvil(directory, 0))
         accounts = await anvil.call("eth_accounts")
         await anvil.call("anvil_setBalance", f"0x{RELAY.address.hex()}", hex(10**21))
         session = await stack.enter_async_context(open_session())

@@ -23,9 +23,9 @@ class Halting(Providers):
 
     die_at = ""
 
-    async def all(self, calls: Sequence[Call]) -> dict[str, Results | Failure]:
+    async def tell(self, calls: Sequence[Call]) -> dict[str, Results | Failure]:
         await self._here("stored")
-        answers = await super().all(calls)
+        answers = await super().tell(calls)
         await self._here("sent")
         return answers
 

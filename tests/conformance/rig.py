@@ -45,6 +45,10 @@ class Rig(Protocol):
     def provider(self) -> str:
         """The name of the one that can lie."""
 
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The names of all."""
+
     async def blocks(self, count: int) -> None:
         """So many more, with nothing in them."""
 

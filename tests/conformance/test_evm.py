@@ -32,7 +32,7 @@ from jurymast.chains.words import Included, Payload, Unaffordable, Waiting, Want
 from jurymast.crypto.secp256k1 import SigningKey
 from jurymast.errors import Misconfigured
 from tests.conformance.actions import ANN_AND_BEN, LATE, a_batch, credit, first_epoch, swap
-from tests.conformance.evm import GWEI, POLICY, RELAY, EvmRig, network_of, open_rig
+from tests.conformance.evm import GWEI, POLICY, RELAY, TIMEOUT_S, EvmRig, network_of, open_rig
 from tests.conformance.middleman import Middleman
 from tests.conformance.rig import Lie
 from tests.conformance.test_sending import batch, only, prepared
@@ -107,6 +107,17 @@ async def said(child: Process, where: str) -> bool:
 
 
 # -- nonces ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_provider_that_hangs_holds_nothing_up(rig: EvmRig, tmp_path: Path) -> None:
+    rig.lie(Lie.SILENT)
+    async with rig.sender(tmp_path / "sent") as sender:
+        began_s = time.monotonic()
+        for number in range(3):
+            await sender.submit(f"{number}", Payload(STRANGER.address, b"", value=1, cost=50_000))
+        assert time.monotonic() - began_s < TIMEOUT_S * 3
+        await rig.blocks(1)
+        assert [type(each) for each in await sender.tend()] == [Included] * 3
 
 
 async def test_several_wait_and_land_in_their_order(rig: EvmRig, tmp_path: Path) -> None:
@@ -199,6 +210,24 @@ async def test_what_waits_too_long_is_offered_for_more_and_lands_once(rig: EvmRi
     assert await count(rig) == 1
 
 
+async def test_what_would_cost_too_much_is_only_repeated_and_an_operator_hears_of_it(rig: EvmRig, tmp_path: Path) -> None:
+    async with open_sender(rig.chain.providers, RELAY, tmp_path / "sent", Policy(most=2 * GWEI, patience_s=10)) as sender:
+        await sender.submit("ours", Payload(STRANGER.address, b"", value=7))
+        await rig.anvil.call("anvil_dropAllTransactions")
+        await rig.anvil.call("anvil_setNextBlockBaseFeePerGas", hex(3 * GWEI))
+        await rig.anvil.call("evm_increaseTime", 11)
+        await rig.blocks(1)
+        held = await only(sender)
+        assert isinstance(held, Waiting)
+        assert "and may offer 2000000000" in held.complaint
+        for _ in range(20):
+            await rig.anvil.call("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
+            await rig.blocks(1)
+        await sender.tend()
+        await rig.blocks(1)
+        assert isinstance(await only(sender), Included), "the price has fallen"
+
+
 async def test_nothing_is_signed_above_the_limit(rig: EvmRig, tmp_path: Path) -> None:
     async with open_sender(rig.chain.providers, RELAY, tmp_path / "sent", Policy(most=1)) as sender:
         with pytest.raises(Unaffordable) as refused:
@@ -261,12 +290,12 @@ async def test_providers_of_another_chain_are_excluded_with_the_reason(rig: EvmR
         await eventually(lambda: excluded(providers), what="excluded")
         assert providers.excluded == {"ann": "wrong-chain: its chain id is 1, not 412346"}
         rig.lie(None)
-        await providers.all([Call("eth_chainId")])
+        await providers.tell([Call("eth_chainId")])
         assert providers.excluded == {}, "it serves the right one again"
 
 
 async def excluded(providers: Providers) -> bool:
-    await providers.all([Call("eth_chainId")])
+    await providers.tell([Call("eth_chainId")])
     return bool(providers.excluded)
 
 

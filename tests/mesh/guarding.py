@@ -262,7 +262,7 @@ async def _open(world: Guarded) -> None:
 
 async def _money(world: Guarded, sequence: int, person: Person, asset: int) -> None:
     await world.rig.run(credit(sequence, person, asset, MUCH))
-    event = Credited(chain=SOLANA, sequence=sequence, account=person.id, asset=asset, amount=MUCH)
+    event = Credited(chain=SOLANA, sequence=sequence, epoch=1, account=person.id, asset=asset, amount=MUCH)
     await world.buses[SWITCHER].publish(CARRIED_OVER, CarriedOver(event=event), id=str(sequence))
 
 

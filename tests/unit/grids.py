@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from jurymast.book import operations
 from jurymast.book.execute import Action, Batch, execute
-from jurymast.book.grid import EMPTY_ROOT, Grid
+from jurymast.book.grid import EMPTY_ROOT, EVM_PADDING, Grid
 from jurymast.book.lock import GuardSet, Lock
 from jurymast.book.signed import (
     ARBITRUM,
@@ -32,7 +32,7 @@ from jurymast.book.signed import (
 from jurymast.crypto.keccak import keccak256
 from jurymast.crypto.secp256k1 import Guards, SigningKey
 
-APPLICATION = keccak256(b"an application")
+APPLICATION = keccak256(b"the application of the vectors")
 DOMAIN = domain(APPLICATION)
 NOW, SOON = 1_000, 2_000
 EUR, USD = 1, 2
@@ -58,8 +58,9 @@ class Person:
         )  # fmt: skip
 
     def withdrawal(self, nonce: int, asset: int, amount: int, *, chain: int = ARBITRUM) -> Action:
+        recipient = EVM_PADDING + self.key.address
         return self.signs(
-            Withdrawal(account=self.id, asset=asset, amount=amount, chain=chain, recipient=self.id, nonce=nonce, deadline=SOON)
+            Withdrawal(account=self.id, asset=asset, amount=amount, chain=chain, recipient=recipient, nonce=nonce, deadline=SOON)
         )
 
     def bridge_out(self, nonce: int, asset: int, amount: int, *, source: int = ARBITRUM, target: int = SOLANA) -> Action:
@@ -98,8 +99,9 @@ LIMIT, WINDOW = 1_000, 100
 
 def listing(chain: int, asset: int) -> Listing:
     """A token with as many decimals as the grid counts."""
+    token = EVM_PADDING + keccak256(f"token {asset}".encode())[-20:]
     return Listing(
-        chain=chain, asset=asset, token=keccak256(bytes([asset])), token_decimals=6, grid_decimals=6,
+        chain=chain, asset=asset, token=token, token_decimals=6, grid_decimals=6,
         bridge_limit=LIMIT, bridge_window=WINDOW,
     )  # fmt: skip
 

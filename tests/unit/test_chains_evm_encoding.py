@@ -7,17 +7,20 @@ from typing import Any
 
 import msgspec
 import pytest
+from eth_account import Account
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jurymast.chains.evm import header, rlp, transaction, trie
 from jurymast.chains.evm.transaction import Fees, Transaction
+from jurymast.crypto.address import checksummed
 from jurymast.crypto.keccak import keccak256
 from jurymast.crypto.secp256k1 import SigningKey
 from jurymast.errors import Rejected
 from tests.tries import Trie
 
-KEY = SigningKey(bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"))
+SECRET = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
+KEY = SigningKey(SECRET)
 ITEMS = st.recursive(st.binary(max_size=70), lambda inner: st.lists(inner, max_size=5), max_leaves=30)
 
 # -- RLP ---------------------------------------------------------------------------------------------------------------
@@ -110,6 +113,34 @@ def test_any_transaction_is_read_back_with_its_sender(plain: Transaction) -> Non
     signed = transaction.sign(plain, KEY)
     assert transaction.decode(signed.raw) == (plain, KEY.address)
     assert transaction.sign(plain, KEY) == signed
+
+
+@given(
+    st.builds(
+        Transaction,
+        chain_id=st.integers(1, 1 << 40),
+        nonce=st.integers(0, (1 << 64) - 2),
+        fees=st.integers(0, 1 << 90).map(lambda cap: Fees(cap, cap // 3)),
+        gas=st.integers(21_000, 1 << 40),
+        to=st.sampled_from((bytes(20), b"\xff" * 20, b"\0\1" * 10)),
+        value=st.integers(0, (1 << 200) - 1),
+        data=st.binary(max_size=100),
+    )
+)
+def test_eth_account_signs_the_same_bytes(plain: Transaction) -> None:
+    fields = {
+        "type": 2,
+        "chainId": plain.chain_id,
+        "nonce": plain.nonce,
+        "maxFeePerGas": plain.fees.cap,
+        "maxPriorityFeePerGas": plain.fees.tip,
+        "gas": plain.gas,
+        "to": checksummed(plain.to),
+        "value": plain.value,
+        "data": plain.data,
+    }
+    theirs = Account.sign_transaction(fields, SECRET)
+    assert transaction.sign(plain, KEY) == (theirs.hash, theirs.raw_transaction)
 
 
 @given(st.data())

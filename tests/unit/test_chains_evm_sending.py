@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from jurymast.chains.agreement import NoQuorum, Said, agreed, hopeless, reached
 from jurymast.chains.calls import Failure, Refused
-from jurymast.chains.evm import fees, nonces
+from jurymast.chains.evm import fees, nonces, receipts
 from jurymast.chains.evm.answers import VERDICTS, Meaning, meaning
 from jurymast.chains.evm.fees import Capped, Policy
 from jurymast.chains.evm.nonces import Attempt, Counts, Held, Look, Offer, Raise, Slot
+from jurymast.chains.evm.providers import network_of
 from jurymast.chains.evm.transaction import Fees
+from jurymast.errors import Misconfigured
+from jurymast.watchlist import Chain, Provider
+from tests.watching import policy
 
 GWEI = 10**9
 POLICY = Policy(most=100 * GWEI, tip=GWEI)
@@ -131,6 +138,31 @@ def test_what_is_offered_at_once_has_a_bound() -> None:
     assert len(decided([slot(nonce) for nonce in range(40)], Counts(0, 0, 0))) == nonces.MOST_OFFERED
 
 
+# -- receipts ----------------------------------------------------------------------------------------------------------
+
+
+def receipt_of(attempt: Attempt) -> Any:
+    answer = {"transactionHash": f"0x{attempt.hash.hex()}", "blockHash": "0x" + "11" * 32, "blockNumber": "0x9", "status": "0x1"}
+    return msgspec.Raw(msgspec.json.encode(answer))
+
+
+NOTHING = msgspec.Raw(b"null")
+
+
+def test_of_several_attempts_one_has_a_receipt() -> None:
+    first = slot(5)
+    two = first._replace(attempts=(*first.attempts, Attempt(b"\x99" * 32, b"", Fees(2, 1), 1)))
+    results = [NOTHING, receipt_of(two.attempts[1]), NOTHING, msgspec.Raw(b'"0x6"')]
+    found = receipts.read([two, slot(6)], results, used=6)
+    assert found == (receipts.Receipt(b"\x99" * 32, b"\x11" * 32, 9, succeeded=True), None)
+
+
+def test_who_is_behind_does_not_say_that_there_is_no_receipt() -> None:
+    """Else a nonce would pass for somebody else's, and its transaction would be sent a second time."""
+    with pytest.raises(receipts.Behind):
+        receipts.read([slot(5)], [NOTHING, msgspec.Raw(b'"0x5"')], used=6)
+
+
 # -- refusals ----------------------------------------------------------------------------------------------------------
 
 
@@ -218,3 +250,16 @@ def test_without_a_quorum_it_is_told_who_said_what() -> None:
     assert error.said == {"one": b"\1" * 32, "two": LATE}
     assert "block 7: 2 operators must say the same; one: 0x0101" in str(error)
     assert "two: timeout: no answer" in str(error)
+
+
+# -- settings ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_network_is_as_the_file_of_chains_has_it() -> None:
+    providers = tuple(Provider(name, name, f"https://{name}.example/") for name in "abc")
+    watched = Chain(policy(family="evm", chain_id="42161", quorum=2, timeout_ms=1_500), providers)
+    network = network_of(watched, genesis=b"\1" * 32)
+    assert (network.chain_id, network.quorum, network.timeout_s) == (42_161, 2, 1.5)
+    assert network.providers == providers
+    with pytest.raises(Misconfigured, match="more than half of 3 operators"):
+        replace(network, quorum=1)

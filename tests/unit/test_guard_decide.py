@@ -93,8 +93,8 @@ def test_nothing_of_a_frozen_epoch_or_of_a_refused_batch_is_signed() -> None:
 
 
 def test_who_has_signed_a_batch_does_not_promise_never_to() -> None:
-    assert vetoed(may_refuse(journal(), FIRST), "signed before")
-    assert may_refuse(journal(), SECOND) is None
+    assert vetoed(may_refuse(journal(), FIRST, {}), "signed before")
+    assert may_refuse(journal(), SECOND, {}) is None
 
 
 def test_who_does_not_know_any_more_what_was_signed_promises_nothing_about_it() -> None:
@@ -124,7 +124,13 @@ def test_a_guard_that_lost_its_journal_waits_for_a_fence_on_every_chain() -> Non
     for states in ((), (fenced,), (fenced, late)):
         assert vetoed(may_sign(kept, SECOND._replace(epoch=4), known(*states)), "lost")
         assert vetoed(may_sign_transition(kept, 3, 4, b"t", set(), known(*states)), "lost")
-    assert may_sign(kept, SECOND._replace(epoch=4), known(fenced, late._replace(epoch=4))) is None
+        assert vetoed(may_refuse(kept, SECOND, known(*states)), "lost"), "it may have signed it"
+    both = known(fenced, late._replace(epoch=4))
+    assert may_sign(kept, SECOND._replace(epoch=4), both) is None
+    assert vetoed(may_sign(kept, SECOND._replace(epoch=3), both), "frozen"), "it may have refused it"
+    kept.freeze(4)
+    assert vetoed(may_sign_transition(kept, 2, 3, b"t", set(), both), "another transition for epoch 3 may")
+    assert may_sign_transition(kept, 4, 5, b"t", set(), both) is None
 
 
 # -- transitions -------------------------------------------------------------------------------------------------------
@@ -141,7 +147,37 @@ def test_a_transition_is_signed_after_freezing_once_per_epoch_with_every_permit_
     kept.transitions[2] = b"t"
     assert may_sign_transition(kept, 1, 2, b"t", cut, {}) is None
     assert vetoed(may_sign_transition(kept, 1, 2, b"u", cut, {}), "another transition")
+    assert vetoed(may_sign_transition(kept, 1, 3, b"u", cut, {}), "epoch 2 is not frozen")
+    kept.freeze(2)
     assert may_sign_transition(kept, 1, 3, b"u", cut, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("states", "signs"),
+    [
+        ((), False),
+        ((state(),), False),
+        ((state(chain=ARBITRUM, clock=101),), False),
+        ((state(clock=101),), True),
+        ((state(epoch=2),), True),
+        ((state(used=True),), True),  # Its owner has cancelled: the whole batch never executes.
+        ((state(clock=101, executed=True),), False),
+        ((state(used=True, executed=True),), False),
+    ],
+)
+def test_a_permit_that_is_void_needs_no_place_in_the_cut(states: tuple[Finalized, ...], *, signs: bool) -> None:
+    kept = journal()
+    kept.freeze(1)
+    veto = may_sign_transition(kept, 1, 2, b"t", set(), known(*states))
+    assert veto is None if signs else vetoed(veto, "does not know batch 1")
+
+
+def test_a_permit_of_a_number_that_is_burnt_is_not_lost_either() -> None:
+    kept = Journal()
+    kept.sign(SECOND)
+    kept.freeze(2)
+    assert vetoed(may_sign_transition(kept, 1, 3, b"t", set(), {}), "does not know batch 1")
+    assert may_sign_transition(kept, 1, 3, b"t", {(ARBITRUM, 2, 1)}, {}) is None
 
 
 def test_permits_of_older_epochs_are_no_matter_of_this_cut() -> None:

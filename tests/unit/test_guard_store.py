@@ -102,7 +102,7 @@ async def test_every_decision_is_known_in_the_next_life(path: Path, elsewhere: E
     cut = {(SOLANA, 1, 7)}
     async with running(path, elsewhere) as store:
         assert await store.permit(permit(7, ANN, BEN), {}) is None
-        assert await store.refuse(permit(8)) is None
+        assert await store.refuse(permit(8), {}) is None
         await store.freeze(1)
         assert await store.transition(1, 2, b"t" * 32, cut, {}) is None
         before = store.journal
@@ -113,7 +113,7 @@ async def test_every_decision_is_known_in_the_next_life(path: Path, elsewhere: E
         assert veto is not None
         assert "may still execute in batch 7" in veto.reason
         assert await store.transition(1, 2, b"u" * 32, cut, {}) is not None
-        assert await store.refuse(permit(7, ANN, BEN)) is not None
+        assert await store.refuse(permit(7, ANN, BEN), {}) is not None
     assert elsewhere.behind == []
 
 
@@ -121,7 +121,7 @@ async def test_what_was_decided_before_is_not_written_again(path: Path, elsewher
     async with running(path, elsewhere) as store:
         for _ in range(3):
             await asyncio.gather(*(store.permit(permit(7), {}) for _ in range(5)))
-            await store.refuse(permit(8))
+            await store.refuse(permit(8), {})
             await store.freeze(1)
             await store.freeze(0)
             await store.transition(1, 2, b"t" * 32, {(SOLANA, 1, 7)}, {})

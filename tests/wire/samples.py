@@ -247,7 +247,7 @@ SAMPLES: dict[str, Message] = {
         event=events.Deposited(chain=2, epoch=10, sequence=36, account=b"\x0f" * 32, asset=37, amount=38_000, height=412_000_003)
     ),
     ledger.CARRIED_OVER.name: ledger.CarriedOver(
-        event=events.Credited(chain=1, sequence=39, account=b"\x10" * 32, asset=40, amount=41_000)
+        event=events.Credited(chain=1, sequence=39, epoch=2, account=b"\x10" * 32, asset=40, amount=41_000)
     ),
     ledger.EPOCHS.name: ledger.EpochMoved(event=events.EpochCut(epoch=11, heights={1: 377_000_002, 2: 412_000_004})),
     ledger.ARRIVED.name: ledger.Arrived(event=events.BridgeArrived(transfer=b"\x11" * 32)),

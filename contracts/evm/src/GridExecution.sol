@@ -12,10 +12,12 @@ import {Changes, noChanges} from "./libraries/Changes.sol";
 import {noFills} from "./libraries/Journal.sol";
 import {Fill, Market, Settlement} from "./libraries/Settlement.sol";
 import {Typed} from "./libraries/Typed.sol";
+import {Words} from "./libraries/Words.sol";
 
 /// @notice A batch under its permit: checked, netted, applied, recorded; or refused without a trace.
 abstract contract GridExecution is IGridCore, GridTokens, GridMatches {
     using Settlement for Market;
+    using Words for bytes32[];
 
     function execute(
         Permit calldata permit,
@@ -41,29 +43,33 @@ abstract contract GridExecution is IGridCore, GridTokens, GridMatches {
     /// @notice What the fills change, and what each buys, at uniform prices.
     function _settle(Batch memory batch, bytes32 actions, bytes calldata prices) private view {
         Market memory market = Settlement.open(prices);
-        batch.changes = noChanges(Actions.touched(batch.actions) + market.lines.length);
+        batch.changes = noChanges(Actions.touched(batch.actions, batch.fills) + market.assets);
         batch.journal = noFills(batch.fills, actions);
         Fill memory fill;
-        uint256 number;
-        for (uint256 i; number < batch.fills; ++i) {
-            Action action = batch.actions[i];
-            if (action.kindOf() != Actions.INTENT) continue;
-            Actions.readFill(action.bodyOf(), fill);
-            uint64 net = market.buy(number, fill, batch.feeBps);
-            _fill(batch, action.bodyOf(), number, fill, net);
-            ++number;
+        unchecked {
+            uint256 number;
+            for (uint256 i; number < batch.fills; ++i) {
+                Action action = Actions.get(batch.actions, i);
+                if (action.kindOf() != Actions.INTENT) continue;
+                Actions.readFill(action.bodyOf(), fill);
+                uint256 net = market.buy(number, fill, batch.feeBps);
+                _fill(batch, action.bodyOf(), number++, fill, net);
+            }
         }
         _checkConserved(batch, market);
         if (batch.fills < batch.actions.length) batch.changes.forgetZeros();
         _takeFees(batch.changes, market);
     }
 
-    function _fill(Batch memory batch, uint256 body, uint256 number, Fill memory fill, uint64 net) private view {
+    function _fill(Batch memory batch, uint256 body, uint256 number, Fill memory fill, uint256 net) private view {
         (bytes32 account, uint64 nonce,) = Actions.owner(body);
         batch.journal.note(number, account, nonce, fill, net);
         mapping(uint32 => Balance) storage balances = _balances[account];
-        batch.changes.add(balances[fill.sellAsset], account, fill.sellAsset, -int256(uint256(fill.sell)));
-        batch.changes.add(balances[fill.buyAsset], account, fill.buyAsset, int256(uint256(net)));
+        Changes memory changes = batch.changes;
+        unchecked {
+            changes.add(balances[uint32(fill.sellAsset)], account, fill.sellAsset, -int256(fill.sell));
+            changes.add(balances[uint32(fill.buyAsset)], account, fill.buyAsset, int256(net));
+        }
     }
 
     /// @notice The first asset that is not is told of, in the order of the fills.
@@ -81,8 +87,8 @@ abstract contract GridExecution is IGridCore, GridTokens, GridMatches {
     /// @notice With what rounding left: all that was sold and not bought.
     function _takeFees(Changes memory changes, Market memory market) private view {
         mapping(uint32 => Balance) storage balances = _balances[_treasury];
-        for (uint256 line; line < market.lines.length; ++line) {
-            (uint32 asset, uint256 sold, uint256 bought) = market.movedIn(line);
+        for (uint256 i; i < market.assets; ++i) {
+            (uint32 asset, uint256 sold, uint256 bought) = market.movedIn(i);
             if (sold > bought) changes.add(balances[asset], _treasury, asset, int256(sold - bought));
         }
     }
@@ -90,15 +96,22 @@ abstract contract GridExecution is IGridCore, GridTokens, GridMatches {
     // -- acting ---------------------------------------------------------------------------------------------------------
 
     function _act(Batch memory batch) private {
-        for (uint256 i; i < batch.actions.length; ++i) {
-            (Action action, bytes32 digest) = (batch.actions[i], batch.digests[i]);
-            uint256 kind = action.kindOf();
-            if (kind == Actions.INTENT) _authorise(action, digest, batch.epoch);
-            else if (kind == Actions.WITHDRAWAL) _withdraw(batch, action, digest);
-            else if (kind == Actions.BRIDGE_OUT) _bridgeOut(batch, action, digest);
-            else if (kind == Actions.JOIN) _join(batch, action, digest);
-            else _end(batch, action, digest);
+        (Action[] memory actions, bytes32[] memory digests, uint256 epoch) = (batch.actions, batch.digests, batch.epoch);
+        unchecked {
+            for (uint256 i; i < actions.length; ++i) {
+                (Action action, bytes32 digest) = (Actions.get(actions, i), digests.get(i));
+                if (action.kindOf() == Actions.INTENT) _authorise(action, digest, epoch);
+                else _actOther(batch, action, digest);
+            }
         }
+    }
+
+    function _actOther(Batch memory batch, Action action, bytes32 digest) private {
+        uint256 kind = action.kindOf();
+        if (kind == Actions.WITHDRAWAL) _withdraw(batch, action, digest);
+        else if (kind == Actions.BRIDGE_OUT) _bridgeOut(batch, action, digest);
+        else if (kind == Actions.JOIN) _join(batch, action, digest);
+        else _end(batch, action, digest);
     }
 
     function _withdraw(Batch memory batch, Action action, bytes32 digest) private {
@@ -119,10 +132,13 @@ abstract contract GridExecution is IGridCore, GridTokens, GridMatches {
         _listed(it.asset);
     }
 
-    function _apply(Changes memory changes, uint64 epoch) private {
-        for (uint256 i; i < changes.count; ++i) {
-            (Balance storage balance, bytes32 account, uint32 asset, int256 by) = changes.change(i);
-            if (by != 0) _change(balance, account, asset, by, epoch);
+    function _apply(Changes memory changes, uint256 epoch) private {
+        uint256 count = changes.count();
+        unchecked {
+            for (uint256 i; i < count; ++i) {
+                (Balance storage balance, bytes32 account, uint32 asset, int256 by) = changes.change(i);
+                if (by != 0) _change(balance, account, asset, by, epoch);
+            }
         }
     }
 

@@ -5,16 +5,18 @@ import {Batch} from "./Batch.sol";
 import {GridGuards} from "./GridGuards.sol";
 import {Account, Balance, Lock} from "./Stored.sol";
 import {NO_ASSET, Permit} from "./Types.sol";
-import {packAccount} from "./libraries/AccountWord.sol";
+import {AccountWord, packAccount} from "./libraries/AccountWord.sol";
 import {Action, Actions} from "./libraries/Actions.sol";
-import {BalanceWord} from "./libraries/BalanceWord.sol";
 import {Lists} from "./libraries/Lists.sol";
 import {Nonces} from "./libraries/Nonces.sol";
 import {Packed} from "./libraries/Packed.sol";
 import {Typed} from "./libraries/Typed.sol";
+import {Words} from "./libraries/Words.sol";
 
 /// @notice Who lets a batch execute: the guards all of it, and its owner each action.
 abstract contract GridPermits is GridGuards {
+    using Words for bytes32[];
+
     uint256 public constant MOST_ACTIONS = 400;
 
     /// @notice The batch, if it is of here and now.
@@ -26,8 +28,9 @@ abstract contract GridPermits is GridGuards {
         if (permit.epoch != lock_.epoch) revert WrongEpoch(permit.epoch, lock_.epoch);
         if (_outcomes[permit.epoch][permit.batch] != 0) revert BatchUsed(permit.batch);
         if (block.timestamp >= permit.expiry) revert PermitExpired(permit.expiry);
-        (batch.epoch, batch.feeBps, batch.actions) = (lock_.epoch, lock_.feeBps, Actions.read(actions));
-        (batch.digests, batch.fills) = _digests(batch.actions);
+        (batch.epoch, batch.feeBps) = (lock_.epoch, lock_.feeBps);
+        (batch.actions, batch.digests) = (new Action[](count), new bytes32[](count));
+        _read(batch, actions);
     }
 
     /// @notice That the guards permitted just this.
@@ -39,7 +42,7 @@ abstract contract GridPermits is GridGuards {
         bytes calldata absent,
         bytes calldata dead
     ) internal view {
-        bool same = keccak256(abi.encodePacked(digests)) == permit.actions && Lists.hash(prices) == permit.prices
+        bool same = digests.hash() == permit.actions && Lists.hash(prices) == permit.prices
             && Lists.hash(absent) == permit.absent && Lists.hash(dead) == permit.dead;
         if (!same) revert WrongBatch(permit.batch);
         Lists.checkAmounts(prices);
@@ -61,22 +64,35 @@ abstract contract GridPermits is GridGuards {
     }
 
     /// @notice By the owner, in time, and for the first time.
-    function _authorise(Action action, bytes32 digest, uint64 epoch) internal {
+    function _authorise(Action action, bytes32 digest, uint256 epoch) internal {
         (bytes32 id, uint64 nonce, uint40 deadline) = Actions.owner(action.bodyOf());
         Account storage account = _accounts[id];
-        _checkEntered(account.word, id, epoch);
-        if (action.signerOf(digest) != account.word.authorityOf(id)) revert NotAuthorised(id);
+        AccountWord word = account.word;
+        _checkEntered(word, id, epoch);
+        if (action.signerOf(digest) != word.authorityOf(id)) revert NotAuthorised(id);
         if (block.timestamp > deadline) revert Expired(deadline);
         account.nonces = Nonces.use(account.nonces, nonce);
     }
 
-    function _digests(Action[] memory actions) private view returns (bytes32[] memory digests, uint256 fills) {
-        bytes32 separator = _separator;
-        digests = new bytes32[](actions.length);
-        for (uint256 i; i < actions.length; ++i) {
-            if (actions[i].kindOf() == Actions.INTENT) ++fills;
-            digests[i] = Typed.digest(separator, Actions.contentOf(actions[i]));
+    /// @notice Each action, within the list, which ends with the last; and what was signed of it.
+    function _read(Batch memory batch, bytes calldata list) private view {
+        (Action[] memory actions, bytes32[] memory digests) = (batch.actions, batch.digests);
+        (uint256 place, uint256 to) = Packed.range(list);
+        place += Actions.COUNT_BYTES;
+        uint256 fills;
+        unchecked {
+            for (uint256 i; i < actions.length; ++i) {
+                (Action action, uint256 end) = Actions.next(place, to);
+                Actions.put(actions, i, action);
+                bool fill = action.kindOf() == Actions.INTENT;
+                bytes32 content = fill ? Actions.intentHash(action.bodyOf()) : Actions.contentOf(action);
+                digests.put(i, Typed.digest(_separator, content));
+                place = end;
+                if (fill) ++fills;
+            }
         }
+        if (place != to) revert BadEncoding(place);
+        batch.fills = fills;
     }
 
     function _admitAbsent(bytes32 id, uint32 asset, uint64 epoch) private {

@@ -69,7 +69,7 @@ abstract contract GridState is IGridErrors, IGridEvents, ReentrancyGuardTransien
     }
 
     /// @notice That it may act.
-    function _checkEntered(AccountWord word, bytes32 account, uint64 epoch) internal view {
+    function _checkEntered(AccountWord word, bytes32 account, uint256 epoch) internal view {
         if (word.epochOf() == epoch ? !word.isEntered() : !_lock.empty) revert NotEntered(account);
     }
 
@@ -91,17 +91,19 @@ abstract contract GridState is IGridErrors, IGridEvents, ReentrancyGuardTransien
     // -- value ----------------------------------------------------------------------------------------------------------
 
     /// @notice Pays, or takes what is available. Before its leaf has entered a balance receives: that is kept apart, and never taken.
-    function _change(Balance storage balance, bytes32 account, uint32 asset, int256 by, uint64 epoch) internal {
+    function _change(Balance storage balance, bytes32 account, uint32 asset, int256 by, uint256 epoch) internal {
         BalanceWord word = balance.word.inEpoch(epoch);
         if (!word.isEntered()) {
             (, bool new_) = _flags(_accounts[account].word);
             if (new_) word = word.entering();
         }
-        int256 amount = word.amountOf();
-        if (by < 0 && (!word.isEntered() || amount + by < 0)) {
-            revert InsufficientBalance(account, asset, word.isEntered() ? amount : int256(0), uint256(-by));
+        unchecked {
+            int256 amount = word.amountOf() + by; // Far from where it could overflow.
+            if (by < 0 && (amount < 0 || !word.isEntered())) {
+                revert InsufficientBalance(account, asset, word.isEntered() ? amount - by : int256(0), uint256(-by));
+            }
+            balance.word = word.withAmount(Amounts.signed(amount));
         }
-        balance.word = word.withAmount(Amounts.signed(amount + by));
     }
 
     /// @notice More, or less, belongs to accounts and matches; and so many tokens came into the vault, or left it.

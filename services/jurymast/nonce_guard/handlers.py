@@ -296,7 +296,7 @@ class Signing:
         """Said once in a life, and again in the next one while it matters."""
         if permit.reference in self.refused:
             return
-        if veto := await self._store.refuse(permit):
+        if veto := await self._store.refuse(permit, await self._proofs(permit)):
             log.warning("batch %d of epoch %d is not refused: %s", permit.batch, permit.epoch, veto.reason)
             return
         said = PermitRefused(

@@ -110,8 +110,8 @@ class VetoStore:
         await self._durable()
         return None
 
-    async def refuse(self, permit: Permit) -> Veto | None:
-        if veto := may_refuse(self.journal, permit):
+    async def refuse(self, permit: Permit, finalized: Mapping[int, Finalized]) -> Veto | None:
+        if veto := may_refuse(self.journal, permit, finalized):
             return veto
         if permit.reference not in self.journal.refused:
             self.journal.refuse(permit)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TypeAlias
 
 from jurymast.book.events import IntentAccepted, IntentCancelled, IntentExpired, IntentRejected
@@ -39,15 +38,10 @@ def accept(ledger: Ledger, event: IntentAccepted) -> None:
     ledger.put(ledger.lives, (owner, nonce), Life(event.action, Status.OPEN))
 
 
-class _Undone(Exception):
-    pass
-
-
 def check(ledger: Ledger, event: IntentAccepted) -> None:
     """Raises what `accept` would, and changes nothing."""
-    with suppress(_Undone), ledger.whole():
+    with ledger.tried():
         accept(ledger, event)
-        raise _Undone
 
 
 def cancel(ledger: Ledger, event: IntentCancelled) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+
+class _Undone(Exception):
+    pass
 
 
 @dataclass(kw_only=True)
@@ -44,6 +48,13 @@ class Tables:
             raise
         finally:
             self._before = None
+
+    @contextmanager
+    def tried(self) -> Iterator[None]:
+        """What happens inside is undone again, refused or not."""
+        with suppress(_Undone), self.whole():
+            yield
+            raise _Undone
 
     def _remember(self, table: MutableMapping[K, V], key: K) -> None:
         if self._before is not None:

@@ -6,7 +6,7 @@ pragma solidity 0.8.37;
 interface IGridErrors {
     // -- calldata and amounts -------------------------------------------------------------------------------------------
 
-    /// @notice Bytes that are no list of what they should list, from this place in them on.
+    /// @notice Bytes that are no list of what they should list, from this place in the calldata on.
     error BadEncoding(uint256 place);
     /// @notice An amount does not fit into 64 bits of grid units.
     error AmountTooLarge(int256 amount);

@@ -20,8 +20,8 @@ function authorityOf(AccountWord word, bytes32 account) pure returns (address au
     if (authority == address(0) && uint256(account) >> 160 == 0) authority = address(uint160(uint256(account)));
 }
 
-function epochOf(AccountWord word) pure returns (uint64) {
-    return uint64(AccountWord.unwrap(word) >> 160);
+function epochOf(AccountWord word) pure returns (uint256) {
+    return AccountWord.unwrap(word) >> 160 & type(uint64).max;
 }
 
 function isEntered(AccountWord word) pure returns (bool) {

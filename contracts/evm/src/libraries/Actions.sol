@@ -22,9 +22,11 @@ function bodyOf(Action action) pure returns (uint256) {
     return uint32(Action.unwrap(action));
 }
 
-function signerOf(Action action, bytes32 digest) pure returns (address) {
-    uint256 length = uint32(Action.unwrap(action) >> 32);
-    return Signatures.recoverAt(digest, action.bodyOf() - length, length);
+function signerOf(Action action, bytes32 digest) view returns (address) {
+    unchecked {
+        uint256 length = uint32(Action.unwrap(action) >> 32);
+        return Signatures.recoverAt(digest, action.bodyOf() - length, length);
+    }
 }
 
 /// @notice The actions of a batch, packed. All numbers are big-endian, of the widths of their EIP-712 types:
@@ -43,9 +45,9 @@ library Actions {
     uint256 internal constant BRIDGE_OUT = 3;
     uint256 internal constant JOIN = 4;
     uint256 internal constant VERDICT = 5;
-    uint8 internal constant LONG_SIGNATURE = 0x80;
+    uint256 internal constant LONG_SIGNATURE = 0x80;
 
-    uint256 private constant COUNT_BYTES = 2;
+    uint256 internal constant COUNT_BYTES = 2;
     uint256 private constant INTENT_BYTES = 87;
     uint256 private constant WITHDRAWAL_BYTES = 90;
     uint256 private constant BRIDGE_OUT_BYTES = 59;
@@ -56,28 +58,22 @@ library Actions {
     // -- walking the list -----------------------------------------------------------------------------------------------
 
     function count(bytes calldata list) internal pure returns (uint256) {
-        if (list.length < COUNT_BYTES) revert IGridErrors.BadEncoding(list.length);
-        (uint256 place,) = Packed.range(list);
+        (uint256 place, uint256 to) = Packed.range(list);
+        if (to < place + COUNT_BYTES) revert IGridErrors.BadEncoding(place);
         return Packed.u16(place);
     }
 
-    /// @notice All of them, each within the list, which ends with the last.
-    function read(bytes calldata list) internal pure returns (Action[] memory actions) {
-        actions = new Action[](count(list));
-        (uint256 from, uint256 to) = Packed.range(list);
-        uint256 place = from + COUNT_BYTES;
-        for (uint256 i; i < actions.length; ++i) {
-            uint256 head = Packed.u8(place);
-            uint256 kind = head & ~uint256(LONG_SIGNATURE);
-            uint256 length = head == kind ? Signatures.COMPACT : Signatures.LONG;
-            uint256 body = place + 1 + length;
-            uint256 size = kind == INTENT ? INTENT_BYTES : _sizeOf(kind, body);
+    /// @notice The one that begins at this place of the calldata, in a list that lasts so far; and where it ends.
+    function next(uint256 place, uint256 to) internal pure returns (Action action, uint256 end) {
+        unchecked {
+            uint256 kind = Packed.u8(place);
+            uint256 body = place + 1 + Signatures.COMPACT;
+            if (kind & LONG_SIGNATURE != 0) (kind, body) = (kind ^ LONG_SIGNATURE, body + 1);
+            end = body + (kind == INTENT ? INTENT_BYTES : _sizeOf(kind, body));
             // Counts within may have been read from beyond the end; with them the action ends there too.
-            if (size == 0 || body + size > to) revert IGridErrors.BadEncoding(place - from);
-            actions[i] = Action.wrap(kind << 64 | length << 32 | body);
-            place = body + size;
+            if (end == body || end > to) revert IGridErrors.BadEncoding(place);
+            action = Action.wrap(kind << 64 | (body - place - 1) << 32 | body);
         }
-        if (place != to) revert IGridErrors.BadEncoding(place - from);
     }
 
     /// @return 0 for no kind.
@@ -98,17 +94,29 @@ library Actions {
         return body + VERDICT_BYTES + 32 * uint256(Packed.u16(body + VERDICT_BYTES - COUNT_BYTES));
     }
 
-    /// @notice At most so many balances do these touch, without the treasury's by fees of fills.
-    function touched(Action[] memory actions) internal pure returns (uint256 most) {
+    /// @notice At most so many balances do these touch, of which so many are intents; without the treasury's by their fees.
+    function touched(Action[] memory actions, uint256 intents) internal pure returns (uint256 most) {
+        most = 2 * intents + actions.length - intents;
+        if (intents == actions.length) return most;
         for (uint256 i; i < actions.length; ++i) {
-            uint256 kind = actions[i].kindOf();
-            if (kind == INTENT) most += 2;
-            else if (kind == VERDICT) most += 1 + Matches.MOST_PLAYERS;
-            else ++most;
+            if (actions[i].kindOf() == VERDICT) most += Matches.MOST_PLAYERS; // And the treasury.
         }
     }
 
     // -- what stands in them --------------------------------------------------------------------------------------------
+
+    /// @dev Assembly: without the check of the index, which is that of a loop over all of them.
+    function get(Action[] memory actions, uint256 i) internal pure returns (Action action) {
+        assembly ("memory-safe") {
+            action := mload(add(add(actions, 32), shl(5, i)))
+        }
+    }
+
+    function put(Action[] memory actions, uint256 i, Action action) internal pure {
+        assembly ("memory-safe") {
+            mstore(add(add(actions, 32), shl(5, i)), action)
+        }
+    }
 
     function contentOf(Action action) internal pure returns (bytes32) {
         (uint256 kind, uint256 body) = (action.kindOf(), action.bodyOf());
@@ -121,7 +129,9 @@ library Actions {
 
     /// @notice Of whatever has an owner.
     function owner(uint256 body) internal pure returns (bytes32 account, uint64 nonce, uint40 deadline) {
-        return (Packed.word(body), Packed.u64(body + 32), Packed.u40(body + 40));
+        unchecked {
+            return (Packed.word(body), Packed.u64(body + 32), Packed.u40(body + 40));
+        }
     }
 
     /// @dev Assembly, in memory that is free and stays so: nothing else comes by the hundred.
@@ -143,9 +153,11 @@ library Actions {
     }
 
     function readFill(uint256 body, Fill memory into) internal pure {
-        (into.sellAsset, into.buyAsset) = (Packed.u32(body + 45), Packed.u32(body + 49));
-        (into.sell, into.minBuy) = (Packed.u128(body + 53), Packed.u128(body + 69));
-        into.maxFeeBps = Packed.u16(body + 85);
+        unchecked {
+            (into.sellAsset, into.buyAsset) = (Packed.u32(body + 45), Packed.u32(body + 49));
+            (into.sell, into.minBuy) = (Packed.u128(body + 53), Packed.u128(body + 69));
+            into.maxFeeBps = Packed.u16(body + 85);
+        }
     }
 
     function withdrawal(uint256 body) internal pure returns (Withdrawal memory it) {

@@ -23,7 +23,9 @@ library Amounts {
 
     /// @notice The value, if it or its opposite is an amount.
     function signed(int256 value) internal pure returns (int256) {
-        amount(value < 0 ? -value : value);
+        unchecked {
+            if (uint256(value + int256(MOST)) > 2 * MOST) revert IGridErrors.AmountTooLarge(value < 0 ? -value : value);
+        }
         return value;
     }
 
@@ -31,7 +33,10 @@ library Amounts {
         return whole * bps / BPS;
     }
 
+    /// @dev Of amounts.
     function shareUp(uint256 whole, uint256 bps) internal pure returns (uint256) {
-        return (whole * bps + BPS - 1) / BPS;
+        unchecked {
+            return (whole * bps + BPS - 1) / BPS;
+        }
     }
 }

@@ -14,10 +14,10 @@ uint256 constant HELD_AT = AMOUNT_BITS;
 uint256 constant EPOCH_AT = HELD_AT + 64;
 uint256 constant ENTERED = 1 << (EPOCH_AT + 64);
 
-function packBalance(int256 amount, uint64 held, uint64 epoch, bool entered) pure returns (BalanceWord) {
+function packBalance(int256 amount, uint256 held, uint256 epoch, bool entered) pure returns (BalanceWord) {
     return
         BalanceWord.wrap(
-            uint256(amount) & AMOUNT | uint256(held) << HELD_AT | uint256(epoch) << EPOCH_AT | (entered ? ENTERED : 0)
+            uint256(amount) & AMOUNT | held << HELD_AT | epoch << EPOCH_AT | (entered ? ENTERED : 0)
         );
 }
 
@@ -29,8 +29,8 @@ function heldOf(BalanceWord word) pure returns (uint64) {
     return uint64(BalanceWord.unwrap(word) >> HELD_AT);
 }
 
-function epochOf(BalanceWord word) pure returns (uint64) {
-    return uint64(BalanceWord.unwrap(word) >> EPOCH_AT);
+function epochOf(BalanceWord word) pure returns (uint256) {
+    return BalanceWord.unwrap(word) >> EPOCH_AT & type(uint64).max;
 }
 
 function isEntered(BalanceWord word) pure returns (bool) {
@@ -38,7 +38,7 @@ function isEntered(BalanceWord word) pure returns (bool) {
 }
 
 /// @notice As it is read in this epoch.
-function inEpoch(BalanceWord word, uint64 epoch) pure returns (BalanceWord) {
+function inEpoch(BalanceWord word, uint256 epoch) pure returns (BalanceWord) {
     return word.epochOf() == epoch ? word : packBalance(0, 0, epoch, false);
 }
 

@@ -25,9 +25,9 @@ function noFills(uint256 most, bytes32 actions) pure returns (Journal memory jou
 }
 
 /// @dev Assembly: two words and a bit for each intent, where it stands.
-function note(Journal memory self, uint256 place, bytes32 account, uint64 nonce, Fill memory fill, uint64 net) pure {
-    uint256 what = uint256(nonce) << 192 | uint256(fill.sellAsset) << 160 | uint256(fill.buyAsset) << 128;
-    what |= uint256(fill.sell) << 64 | net; // Of 64 bits: more is never sold.
+function note(Journal memory self, uint256 place, bytes32 account, uint256 nonce, Fill memory fill, uint256 net) pure {
+    // Each within its width: of no more than 64 bits is ever sold.
+    uint256 what = nonce << 192 | fill.sellAsset << 160 | fill.buyAsset << 128 | fill.sell << 64 | net;
     (bytes memory fills, bytes memory bought) = (self.fills, self.bought);
     assembly ("memory-safe") {
         let line := add(add(fills, 32), mul(place, FILL_BYTES))

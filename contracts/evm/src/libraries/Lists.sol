@@ -16,15 +16,15 @@ library Lists {
 
     /// @notice Where a list of entries of this size begins and ends.
     function range(bytes calldata list, uint256 size) internal pure returns (uint256 from, uint256 to) {
-        if (list.length % size != 0) revert IGridErrors.BadEncoding(list.length);
-        return Packed.range(list);
+        (from, to) = Packed.range(list);
+        if (list.length % size != 0) revert IGridErrors.BadEncoding(to);
     }
 
     /// @notice That a list of amounts has each asset once, in rising order.
     function checkAmounts(bytes calldata list) internal pure {
         (uint256 from, uint256 to) = range(list, AMOUNT_BYTES);
         for (uint256 place = from + AMOUNT_BYTES; place < to; place += AMOUNT_BYTES) {
-            if (Packed.u32(place) <= Packed.u32(place - AMOUNT_BYTES)) revert IGridErrors.BadEncoding(place - from);
+            if (Packed.u32(place) <= Packed.u32(place - AMOUNT_BYTES)) revert IGridErrors.BadEncoding(place);
         }
     }
 

@@ -22,10 +22,13 @@ library Nonces {
     }
 
     function use(uint256 word, uint64 nonce) internal pure returns (uint256) {
-        if (used(word, nonce)) revert IGridErrors.NonceUsed(nonce);
-        uint64 floor = floorOf(word);
-        if (nonce - floor >= WINDOW || nonce > LAST) revert IGridErrors.NonceTooFar(nonce, floor);
-        return slid(floor, (word & BITS) | 1 << (nonce - floor));
+        unchecked {
+            uint256 floor = word >> WINDOW;
+            uint256 bit = nonce - floor; // Huge below the floor.
+            if (nonce < floor || (bit < WINDOW && word >> bit & 1 == 1)) revert IGridErrors.NonceUsed(nonce);
+            if (bit >= WINDOW || nonce > LAST) revert IGridErrors.NonceTooFar(nonce, uint64(floor));
+            return slid(floor, (word | 1 << bit) & BITS);
+        }
     }
 
     /// @notice What an owner does to all of his nonces below a new floor.

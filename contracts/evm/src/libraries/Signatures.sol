@@ -11,20 +11,32 @@ library Signatures {
     uint256 private constant HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0;
 
     /// @return Who signed, never the zero address.
-    function recover(bytes32 digest, bytes calldata signature) internal pure returns (address) {
+    function recover(bytes32 digest, bytes calldata signature) internal view returns (address) {
         if (signature.length != LONG && signature.length != COMPACT) revert IGridErrors.BadSignature();
         (uint256 place,) = Packed.range(signature);
         return recoverAt(digest, place, signature.length);
     }
 
     /// @notice The same of a signature in packed calldata.
-    function recoverAt(bytes32 digest, uint256 place, uint256 length) internal pure returns (address signer) {
-        uint256 s = uint256(Packed.word(place + 32));
-        uint256 v = Packed.u8(place + 64);
-        if (length == COMPACT) (s, v) = (s & type(uint256).max >> 1, 27 + (s >> 255));
-        if (s > HALF_ORDER) revert IGridErrors.BadSignature();
-        // The precompile answers nothing for another v, or where r or s is no number of the curve's order.
-        signer = ecrecover(digest, uint8(v), Packed.word(place), bytes32(s));
-        if (signer == address(0)) revert IGridErrors.BadSignature();
+    /// @dev Assembly: the precompile is asked in memory that is free and stays so. It answers nothing for another v than 27 and 28, or
+    /// where r or s is no number of the curve's order.
+    function recoverAt(bytes32 digest, uint256 place, uint256 length) internal view returns (address signer) {
+        unchecked {
+            uint256 s = uint256(Packed.word(place + 32));
+            uint256 v = Packed.u8(place + 64);
+            if (length == COMPACT) (s, v) = (s & type(uint256).max >> 1, 27 + (s >> 255));
+            if (s > HALF_ORDER) revert IGridErrors.BadSignature();
+            assembly ("memory-safe") {
+                let free := mload(0x40)
+                mstore(free, digest)
+                mstore(add(free, 32), v)
+                mstore(add(free, 64), calldataload(place))
+                mstore(add(free, 96), s)
+                mstore(0, 0)
+                pop(staticcall(gas(), 1, free, 128, 0, 32))
+                signer := mload(0)
+            }
+            if (signer == address(0)) revert IGridErrors.BadSignature();
+        }
     }
 }

@@ -10,12 +10,14 @@ contract BatchesGasTest is BatchTest {
 
     function setUp() public override {
         super.setUp();
-        begin(10);
+        transitionTo(1, HERE, keccak256("a cut"), "", 10);
         for (uint256 i; i < TRADERS; ++i) {
             (bytes32 account,) = _trader(i);
+            absent = abi.encodePacked(absent, account, T.NO_ASSET);
             deposit(account, GOLD, 1_000_000_000);
             deposit(account, COIN, 1_000_000_000);
         }
+        absent = abi.encodePacked(absent, treasury, T.NO_ASSET);
         _settle(TRADERS, 0);
     }
 

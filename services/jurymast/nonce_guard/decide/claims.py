@@ -82,6 +82,20 @@ def counts(claim: Claim, records: Iterable[Record]) -> bool:
     return last is not None and (last.state, last.epoch, last.chain) == ("open", claim.epoch, claim.chain)
 
 
+def fates(
+    claims: Iterable[Claim], records: Sequence[Record], outcomes: Mapping[tuple[Identity, int], Fate]
+) -> dict[Identity, list[Fate | None]]:
+    """Of each attempt in the log, for the next plan. One that does not count is nobody's to sign, and as good as released; its
+    subject is taken all the same."""
+    known: dict[tuple[Identity, int], Fate | None] = dict(outcomes)
+    for claim in claims:
+        known.setdefault((claim.identity, claim.attempt), None if counts(claim, records) else "released")
+    found: dict[Identity, list[Fate | None]] = {}
+    for identity, attempt in sorted(known):
+        found.setdefault(identity, []).append(known[identity, attempt])
+    return found
+
+
 def claimed(permit: Permit, claims: Iterable[Claim], records: Sequence[Record]) -> Veto | None:
     """Before anything is signed: each identity of the batch has a claim that counts, for just this body, and no later one."""
     latest: dict[Identity, Claim] = {}

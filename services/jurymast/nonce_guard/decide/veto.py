@@ -36,6 +36,11 @@ class Journal:
     lost_before: int | None = None
     """Its memory of epochs up to this one is gone; set when a journal is begun anew under an old key."""
 
+    @property
+    def last_ended(self) -> int:
+        """It signs no permit of this epoch or an older one. What it has forgotten is over, once it signs again."""
+        return self.frozen if self.lost_before is None else max(self.frozen, self.lost_before)
+
     def sign(self, permit: Permit) -> None:
         for identity in permit.identities:
             self.permits.setdefault(identity, []).append(permit)
@@ -46,15 +51,15 @@ class Journal:
     def freeze(self, epoch: int) -> None:
         self.frozen = max(self.frozen, epoch)
 
-    def of_epoch(self, epoch: int) -> set[Permit]:
-        return {permit for permits in self.permits.values() for permit in permits if permit.epoch == epoch}
+    def of_epochs(self, epochs: range) -> set[Permit]:
+        return {permit for permits in self.permits.values() for permit in permits if permit.epoch in epochs}
 
 
 def may_sign(journal: Journal, permit: Permit, finalized: Mapping[int, Finalized]) -> Veto | None:
     """`finalized` has at most one state of each chain, read by this guard through its own providers."""
     if veto := _forgetful(journal, finalized):
         return veto
-    if permit.epoch <= journal.frozen:
+    if permit.epoch <= journal.last_ended:
         return Veto(f"epoch {permit.epoch} is frozen")
     if permit.reference in journal.refused:
         return Veto(f"batch {permit.batch} was refused before")
@@ -65,11 +70,10 @@ def may_sign(journal: Journal, permit: Permit, finalized: Mapping[int, Finalized
     return None
 
 
-def may_refuse(journal: Journal, permit: Permit) -> Veto | None:
-    """Promise never to sign it. With enough such promises its claim is released, so nobody makes one who has signed, or who does
-    not know any more whether he has."""
-    if journal.lost_before is not None and permit.epoch <= journal.lost_before:
-        return Veto(f"batch {permit.batch} may have been signed before the journal was lost")
+def may_refuse(journal: Journal, permit: Permit, finalized: Mapping[int, Finalized]) -> Veto | None:
+    """Promise never to sign it. Enough such promises release its claim, so nobody makes one who has signed, or may have."""
+    if veto := _forgetful(journal, finalized):
+        return veto
     if any(permit in permits for permits in journal.permits.values()):
         return Veto(f"batch {permit.batch} was signed before")
     return None
@@ -103,17 +107,24 @@ def may_sign_transition(
     cut: AbstractSet[tuple[int, int, int]],
     finalized: Mapping[int, Finalized],
 ) -> Veto | None:
-    """Into `epoch`, with a cut in which these batches are final or in doubt; after it has frozen the epoch that is left."""
+    """Into `epoch`, from a cut of the last one that was opened; numbers between are burnt. All of them are frozen here first.
+
+    `cut` has the batches that are final or in doubt in it, and those that enough guards have refused. A permit of any other must
+    be void by what this guard reads itself: what the bus has forgotten may still execute.
+    """
     if veto := _forgetful(journal, finalized):
         return veto
-    if journal.frozen < leaving:
-        return Veto(f"epoch {leaving} is not frozen in the journal yet")
     if epoch <= leaving:
         return Veto(f"epoch {epoch} is not after {leaving}")
+    if journal.lost_before is not None and epoch <= journal.lost_before:
+        return Veto(f"another transition for epoch {epoch} may have been signed, and the journal was lost")
+    if journal.frozen < epoch - 1:
+        return Veto(f"epoch {epoch - 1} is not frozen in the journal yet")
     if journal.transitions.get(epoch, digest) != digest:
         return Veto(f"another transition for epoch {epoch} was signed")
-    for permit in journal.of_epoch(leaving):
-        if (permit.chain, permit.epoch, permit.batch) not in cut:
+    for permit in sorted(journal.of_epochs(range(leaving, epoch))):
+        state = finalized.get(permit.chain)
+        if (permit.chain, permit.epoch, permit.batch) not in cut and not (state and state.shows_void(permit)):
             return Veto(f"the cut does not know batch {permit.batch}, for which a permit was signed")
     return None
 

@@ -53,9 +53,14 @@ class Finalized(NamedTuple):
 
         A clock stands still while its chain is halted, so only the finalized clock of the chain itself counts, never wall time.
         """
-        return (
-            self.chain == permit.chain
-            and (permit.epoch, permit.batch) not in self.executed
-            and identity not in self.used
-            and (self.epoch > permit.epoch or self.clock > permit.expiry)
-        )
+        return self._shows_unexecuted(permit) and identity not in self.used and self._shows_late(permit)
+
+    def shows_void(self, permit: Permit) -> bool:
+        """The batch has not executed here and never will: it is too late, or one of its nonces is used up without it."""
+        return self._shows_unexecuted(permit) and (self._shows_late(permit) or not self.used.isdisjoint(permit.identities))
+
+    def _shows_unexecuted(self, permit: Permit) -> bool:
+        return self.chain == permit.chain and (permit.epoch, permit.batch) not in self.executed
+
+    def _shows_late(self, permit: Permit) -> bool:
+        return self.epoch > permit.epoch or self.clock > permit.expiry

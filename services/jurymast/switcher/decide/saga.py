@@ -62,6 +62,8 @@ class Seen(NamedTuple):
     """What the log and finalized states of the chains show."""
 
     done: AbstractSet[Step]
+    """The target is activated once it is in the new epoch with the root of the cut in the log. With another, signed from a
+    cut that the bus has lost since, it is not, and the number is burnt."""
     alive: AbstractSet[int]
     held: bool = False
     """An operator has paused the switch."""

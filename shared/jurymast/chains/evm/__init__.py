@@ -7,7 +7,7 @@ and which nonce to use in `fees` and `nonces`, what a refusal means in `answers`
 
 from jurymast.chains.evm.chain import EvmChain, open_chain
 from jurymast.chains.evm.fees import Policy
-from jurymast.chains.evm.providers import Network
+from jurymast.chains.evm.providers import Network, network_of
 from jurymast.chains.evm.sender import EvmSender, open_sender
 
-__all__ = ["EvmChain", "EvmSender", "Network", "Policy", "open_chain", "open_sender"]
+__all__ = ["EvmChain", "EvmSender", "Network", "Policy", "network_of", "open_chain", "open_sender"]

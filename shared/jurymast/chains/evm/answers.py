@@ -1,7 +1,7 @@
 """What a node means when it does not take a transaction. The text is all there is: every error has the same code.
 
-`VERDICTS` lists texts of go-ethereum, of Arbitrum's nitro, which is built on it, and of anvil. What none of them says may mean
-anything: that transaction may be on its way, and is looked for.
+`VERDICTS` lists texts of go-ethereum, of Arbitrum's nitro, which is built on it, and of anvil, whose are tried in tests. What
+none of them says may mean anything: that transaction may be on its way, and is looked for.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from jurymast.chains.evm import header
 from jurymast.chains.rpc import Endpoint, Failed
 from jurymast.errors import Misconfigured, Rejected
 from jurymast.tasks import cancel
-from jurymast.watchlist import Provider
+from jurymast.watchlist import Chain, Provider
 
 Results = Sequence[msgspec.Raw | Refused]
 Value = TypeVar("Value")
@@ -45,6 +45,19 @@ class Network:
         operators = len({provider.operator for provider in self.providers})
         if not operators < 2 * self.quorum <= 2 * operators:
             raise Misconfigured(f"{self.name}: a quorum is more than half of {operators} operators, and not {self.quorum}")
+
+
+def network_of(chain: Chain, genesis: bytes | None = None) -> Network:
+    """As the file of chains has it."""
+    policy = chain.policy
+    return Network(
+        name=policy.chain,
+        chain_id=int(policy.chain_id),
+        genesis=genesis,
+        providers=chain.providers,
+        quorum=policy.quorum,
+        timeout_s=policy.timeout_ms / 1000,
+    )
 
 
 class _Source:
@@ -138,10 +151,11 @@ class Providers:
             said.append(Said(source.name, source.operator, answer))
         raise NoQuorum(question, 1, said)
 
-    async def all(self, calls: Sequence[Call]) -> dict[str, Results | Failure]:
-        """What each of them says, by provider, once all have answered or their time is up."""
-        answers = await asyncio.gather(*(source.ask(calls, lambda results: results) for source in self._sources))
-        return {source.name: answer for source, answer in zip(self._sources, answers, strict=True)}
+    async def tell(self, calls: Sequence[Call]) -> dict[str, Results | Failure]:
+        """To all of them. What each says, by provider, if it says it in the time that a quorum takes, and as long again."""
+        need = self.network.quorum
+        said = await self._ask(calls, tuple, lambda said, waiting: _answered(said, need, waiting), patient=True)
+        return {each.provider: each.answer for each in said}
 
     async def _ask(
         self,

@@ -60,7 +60,9 @@ class EvmSender:
             found = await self._look([step for step in steps if isinstance(step, Look)], payloads)
             waiting = [await self._offered(step, payloads, head) for step in steps if not isinstance(step, Look)]
             waiting += await self._fill(slots, counts, head)
-        found += [Waiting(slot.purpose, said) for slot, said in zip(waiting, await self._send(waiting), strict=True)]
+        held = {step.slot.purpose: _too_dear(step.capped) for step in steps if isinstance(step, Held)}
+        sent = zip(waiting, await self._send(waiting), strict=True)
+        found += [Waiting(slot.purpose, held.get(slot.purpose) or complaint) for slot, complaint in sent]
         told = {each.purpose for each in found}
         found += [each for each in await self._store.fates() if each.purpose not in told]
         return [each for each in found if not each.purpose.startswith(FILLER)]
@@ -113,10 +115,13 @@ class EvmSender:
         if not looks:
             return []
         slots = [look.slot for look in looks]
-        question = "which transactions are in blocks"
-        found = await self._providers.agreed(
-            question, receipts.calls(slots), lambda results: receipts.read(slots, [good(result) for result in results])
-        )
+        calls = [*receipts.calls(slots), self._count("finalized")]
+        used = max((look.slot.nonce + 1 for look in looks if look.final), default=0)
+
+        def read(results: Results) -> tuple[receipts.Receipt | None, ...]:
+            return receipts.read(slots, [good(result) for result in results], used)
+
+        found = await self._providers.agreed("which transactions are in blocks", calls, read)
         progress: list[Progress] = []
         for look, receipt in zip(looks, found, strict=True):
             if receipt is None and look.final:
@@ -148,12 +153,13 @@ class EvmSender:
     # -- questions -----------------------------------------------------------------------------------------------------
 
     async def _counts(self) -> tuple[Counts, header.Header]:
-        who = f"0x{self._key.address.hex()}"
-        calls = [Call("eth_getTransactionCount", (who, tag)) for tag in ("finalized", "latest", "pending")]
-        calls.append(Call("eth_blockNumber"))
+        calls = [*map(self._count, ("finalized", "latest", "pending")), Call("eth_blockNumber")]
         final, latest, pending, height = await self._providers.reached("how many nonces are used", calls, _numbers)
         [head] = await heads.at(self._providers, [height])
         return Counts(min(final, latest), latest, max(latest, pending)), head
+
+    def _count(self, tag: str) -> Call:
+        return Call("eth_getTransactionCount", (f"0x{self._key.address.hex()}", tag))
 
     async def _estimate(self, payload: Payload) -> int:
         call = {
@@ -170,7 +176,7 @@ class EvmSender:
         if not slots:
             return []
         calls = [Call("eth_sendRawTransaction", (f"0x{slot.attempts[-1].raw.hex()}",)) for slot in slots]
-        answers = [answer for answer in (await self._providers.all(calls)).values() if not isinstance(answer, Failure)]
+        answers = [answer for answer in (await self._providers.tell(calls)).values() if not isinstance(answer, Failure)]
         return [_complaint([answer[place] for answer in answers]) for place in range(len(slots))]
 
 
@@ -189,6 +195,10 @@ def _complaint(answers: Results) -> str:
     if len(refusals) < len(answers) or any(meaning(refusal) not in COMPLAINTS for refusal in refusals):
         return ""
     return "; ".join(sorted({f"{meaning(refusal)}: {refusal.message[:100]}" for refusal in refusals}))
+
+
+def _too_dear(capped: Capped) -> str:
+    return f"to be taken now it would have to offer {capped.wanted} for a unit of gas, and may offer {capped.most}"
 
 
 def _numbers(results: Results) -> tuple[int, ...]:
