@@ -76,7 +76,7 @@ def check(said: PermitSigned | PermitRefused, domain: Domain) -> bytes:
     if isinstance(said, PermitSigned):
         signed = digest(said.body, domain)
     else:
-        signed = refusal(said.chain, said.epoch, said.batch, said.body).digest(domain)
+        signed = refusal(said.chain, said.epoch, said.batch, bytes.fromhex(said.body)).digest(domain)
     guard = parse_address(said.guard)
     if recover(signed, said.signature) != guard:
         raise Forged(said.guard)

@@ -156,7 +156,7 @@ class Guarded:
         return stored.message if stored else None
 
     async def refused(self, planned: BatchPlanned, number: int) -> Any:
-        subject = f"{REFUSED.name}.{planned.chain}.{planned.epoch}.{planned.batch}.{ADDRESSES[number]}"
+        subject = f"{REFUSED.name}.{planned.chain}.{planned.epoch}.{planned.batch}.{ADDRESSES[number]}.*"
         stored = await self.buses[MIRROR].read(REFUSED, subject)
         return stored.message if stored else None
 
