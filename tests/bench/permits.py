@@ -36,6 +36,7 @@ from jurymast.nonce_guard.handlers import Signing
 from jurymast.nonce_guard.signer import LocalSigner
 from jurymast.nonce_guard.store import BusHeads, veto_store
 from jurymast.nonce_guard.views import Views
+from jurymast.permits import numbered
 from jurymast.streams import TABLE
 from jurymast.tasks import cancel
 from tests.bench.figure import Figure, Goal, Scale, compared
@@ -74,7 +75,7 @@ class Bench:
         self.bus, self.mirror, self.signing, self.fold = bus, mirror, signing, fold
         self.folding = asyncio.create_task(fold.run(bus))
         self.people: Iterator[Person] = (Person(f"person {number}") for number in itertools.count())
-        self.deposits, self.batches = itertools.count(1), itertools.count(1)
+        self.deposits = itertools.count(1)
 
     async def funded(self, *assets: int) -> list[Person]:
         found = []
@@ -111,9 +112,7 @@ class Bench:
 
     def batch(self, actions: Sequence[Action]) -> BatchPlanned:
         prices = {EUR: 1, USD: 1} if len(actions) > 1 else {}
-        return BatchPlanned(
-            chain=ARBITRUM, epoch=1, batch=next(self.batches), expiry=NOW + 100, actions=tuple(actions), prices=prices
-        )
+        return numbered(BatchPlanned(chain=ARBITRUM, epoch=1, batch=0, expiry=NOW + 100, actions=tuple(actions), prices=prices))
 
     async def plan(self, batch: BatchPlanned) -> None:
         await self.mirror.publish(PLANNED, Planned(event=batch), id=str(batch.batch))
