@@ -97,11 +97,6 @@ def test_who_has_signed_a_batch_does_not_promise_never_to() -> None:
     assert may_refuse(journal(), SECOND, {}) is None
 
 
-def test_who_does_not_know_any_more_what_was_signed_promises_nothing_about_it() -> None:
-    assert vetoed(may_refuse(Journal(lost_before=1), FIRST), "may have been signed before the journal was lost")
-    assert may_refuse(Journal(lost_before=1), SECOND) is None
-
-
 def test_a_promise_is_about_a_body_and_not_about_whatever_else_has_its_number() -> None:
     kept = Journal()
     kept.refuse(FIRST._replace(body=b"made up"))
