@@ -34,6 +34,7 @@ from jurymast.chains.operations import (
     CancelBelow,
     Deposit,
     Enter,
+    EnterAccount,
     EnterBalance,
     EnterMatch,
     EnterOrder,
@@ -123,15 +124,15 @@ def every_operation(chain: int) -> Iterator[Operation]:
     yield credit(4, ANN, EUR, 10)
     yield guarded(BridgeIn(id=word, chain=chain, asset=EUR, amount=11, expiry=99))
     yield Pause(1_234)
-    yield Enter(account, proof, (), {})
+    yield EnterAccount(account, proof, word)
     yield Enter(account, proof, ((balance, proof), (msgspec.structs.replace(balance, asset=USD), ())), totals)
     yield EnterBalance(balance, proof, totals)
     yield EnterMatch(MatchLeaf(terms=TERMS.content(), step=1, players=(ANN.id, BEN.id)), TERMS, proof, totals)
     yield EnterOrder(
-        OrderLeaf(id=word, account=ANN.id, market=1, buy=True, price=10, quantity=20, sequence=30), proof
+        OrderLeaf(id=word, account=ANN.id, market=1, buy=True, price=10, quantity=20, sequence=30), proof, word
     )  # fmt: skip
     hold: dict[str, Any] = {"account": ANN.id, "nonce": 5, "out_asset": EUR, "out_amount": 6, "in_asset": USD, "in_amount": 7}
-    yield SettleHold(HoldLeaf(origin=SOLANA, epoch=1, batch=2, **hold), proof)
+    yield SettleHold(HoldLeaf(origin=SOLANA, epoch=1, batch=2, **hold), proof, word)
     yield Deposit(ANN.id, EUR, 1 << 200)
     cancel = Cancel(account=ANN.id, floor=9, chain=chain)
     yield CancelBelow(cancel, ANN.key.sign(cancel.digest(DOMAIN)))

@@ -150,10 +150,15 @@ def refusal(attempt: Callable[[], object]) -> Said | None:
     try:
         attempt()
     except Refused as refused:
-        return refused.name, refused.fields
+        return refused.name, _comparable(refused)
     except Rejected as rejected:
         return type(rejected).__name__, data(rejected)
     return None
+
+
+def _comparable(refused: Refused) -> dict[str, Any]:
+    """The contract does not know the root of its cut: it tells where the proof leads."""
+    return {name: value for name, value in refused.fields.items() if (refused.name, name) != ("BadProof", "root")}
 
 
 def data(rejected: Rejected) -> dict[str, Any]:
@@ -172,5 +177,5 @@ def data(rejected: Rejected) -> dict[str, Any]:
         case NoQuorum():
             return {"guards": len(rejected.signed), "strangers": len(rejected.strangers), "threshold": rejected.threshold}
         case BadProof():
-            return {"root": rejected.root, "content": rejected.content, "length": rejected.length}
+            return {"content": rejected.content, "length": rejected.length}
     return {}

@@ -33,6 +33,7 @@ from jurymast.chains.operations import (
     CancelBelow,
     Deposit,
     Enter,
+    EnterAccount,
     EnterBalance,
     EnterMatch,
     EnterOrder,
@@ -157,6 +158,9 @@ class Histories(RuleBasedStateMachine):
             for one_in in (2, 4):  # Some of them twice.
                 for leaf in dice.some(self.cut.leaves, one_in=one_in):
                     self.do(self._entering(dice, leaf, self.cut.proof(leaf)))
+            for hold in self.cut.leaves:
+                if hold.content() in self.there.settled:  # In an epoch before: what it did then is gone.
+                    self.do(self._entering(dice, hold, self.cut.proof(hold)))
 
     def _comes_back(self, dice: Dice) -> None:
         """Nothing happens while the other chain is the active one, so that is soon over."""
@@ -270,18 +274,19 @@ class Histories(RuleBasedStateMachine):
         self.do(self._entering(dice, leaf, proof))
 
     def _entering(self, dice: Dice, leaf: Leaf, proof: cuts.Proof) -> Operation:
+        totals = hash_of_amounts(self.here.totals)
         match leaf:
             case AccountLeaf():
-                return Enter(leaf, proof, (), {})
+                return EnterAccount(leaf, proof, totals)
             case BalanceLeaf():
                 return EnterBalance(leaf, proof, self.here.totals)
             case MatchLeaf():
                 return EnterMatch(leaf, dice.wrong(MATCHES[leaf.terms], *MATCHES.values()), proof, self.here.totals)
             case OrderLeaf():
-                return EnterOrder(leaf, proof)
+                return EnterOrder(leaf, proof, totals)
             case HoldLeaf():
                 self._prepare(dice, leaf)
-                return SettleHold(leaf, proof)
+                return SettleHold(leaf, proof, totals)
 
     def _prepare(self, dice: Dice, hold: HoldLeaf) -> None:
         """What has to be there before it settles, if it is not yet."""
@@ -342,8 +347,4 @@ class Histories(RuleBasedStateMachine):
 
 
 def _name(operation: Operation) -> str:
-    if isinstance(operation, ByGuards):
-        return type(operation.signed).__name__
-    if isinstance(operation, Enter):
-        return "Enter" if operation.balances else "EnterAccount"
-    return type(operation).__name__
+    return type(operation.signed if isinstance(operation, ByGuards) else operation).__name__

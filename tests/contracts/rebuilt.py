@@ -31,10 +31,12 @@ class Rebuilt:
     def __init__(self, treasury: bytes) -> None:
         self.treasury = treasury
         self.at_s = 0
-        self.lock: Fields = dict.fromkeys(("epoch", "active", "feeBps", "pausedUntil", "since", "opening", "empty"), 0)
+        self.lock: Fields = dict.fromkeys(("epoch", "active", "feeBps", "pausedUntil", "since", "empty"), 0)
         self.guards: Fields = {"version": 0, "threshold": 0, "addresses": ()}
         self.guard_of: dict[bytes, int] = {}
-        self.root, self.totals, self.deposits = bytes(32), b"", 0
+        self.root, self.totals = bytes(32), b""
+        self.deposits: Fields = {"count": 0, "epoch": 0, "opening": 0}
+        """`opening` is how many there were when the epoch of the last began."""
         self.accounts: dict[bytes, Account] = defaultdict(Account)
         self.balances: dict[tuple[bytes, int], Balance] = defaultdict(Balance)
         self.assets: dict[int, Asset] = defaultdict(Asset)
@@ -55,6 +57,11 @@ class Rebuilt:
     def epoch(self) -> int:
         return int(self.lock["epoch"])
 
+    @property
+    def opening(self) -> int:
+        """How many deposits there were when the epoch began."""
+        return int(self.deposits["opening" if self.deposits["epoch"] == self.epoch else "count"])
+
     def follow(self, logged: Iterable[Logged]) -> Rebuilt:
         for self.at_s, event in logged:
             getattr(self, f"_on_{_HUMP.sub('_', event.name).lower()}")(*event.fields.values())
@@ -66,9 +73,8 @@ class Rebuilt:
         self.guards = {"version": version, "threshold": threshold, "addresses": guards}
         self.guard_of |= dict.fromkeys(guards, version + 1)
 
-    def _on_transitioned(self, epoch: int, active: int, root: bytes, source_height: int, fee_bps: int, totals: bytes) -> None:
-        self.lock |= {"epoch": epoch, "active": active, "feeBps": fee_bps, "since": self.at_s}
-        self.lock |= {"opening": self.deposits, "empty": root == EMPTY_ROOT}
+    def _on_transitioned(self, epoch: int, active: int, fee_bps: int, root: bytes, totals: bytes) -> None:
+        self.lock |= {"epoch": epoch, "active": active, "feeBps": fee_bps, "since": self.at_s, "empty": root == EMPTY_ROOT}
         self.root, self.totals = root, totals
 
     def _on_paused_until(self, until: int) -> None:
@@ -194,7 +200,9 @@ class Rebuilt:
         }
 
     def _on_deposited(self, sequence: int, account: bytes, asset: int, amount: int) -> None:
-        self.deposits = sequence
+        if self.deposits["epoch"] != self.epoch:
+            self.deposits |= {"epoch": self.epoch, "opening": self.deposits["count"]}
+        self.deposits["count"] = sequence
         self._owe(asset, amount, amount)
         self._change(account, asset, amount)
 

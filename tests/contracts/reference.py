@@ -16,6 +16,7 @@ from jurymast.chains.operations import (
     CancelBelow,
     Deposit,
     Enter,
+    EnterAccount,
     EnterBalance,
     EnterMatch,
     EnterOrder,
@@ -75,13 +76,15 @@ def _by_leaf(grid: Grid, operation: Operation, now: int) -> None:
                 entry.enter_account(grid, account, proof, now)
                 for leaf, path in balances:
                     entry.enter_balance(grid, leaf, path, now)
+        case EnterAccount(leaf, proof, _):
+            entry.enter_account(grid, leaf, proof, now)
         case EnterBalance(leaf, proof, _):
             entry.enter_balance(grid, leaf, proof, now)
         case EnterMatch(leaf, terms, proof, _):
             entry.enter_match(grid, leaf, terms, proof, now)
-        case EnterOrder(leaf, proof):
+        case EnterOrder(leaf, proof, _):
             entry.enter_order(grid, leaf, proof, now)
-        case SettleHold(leaf, proof):
+        case SettleHold(leaf, proof, _):
             entry.settle_hold(grid, leaf, proof, now)
         case _:
             raise TypeError(f"the reference has no {type(operation).__name__}")

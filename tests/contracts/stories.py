@@ -8,11 +8,12 @@ from typing import Any
 
 from jurymast.book import leaves, signed
 from jurymast.book.execute import Batch
+from jurymast.book.signed import hash_of_amounts
 from jurymast.chains.operations import (
     ByGuards,
     CancelBelow,
     Deposit,
-    Enter,
+    EnterAccount,
     EnterBalance,
     EnterMatch,
     EnterOrder,
@@ -89,15 +90,15 @@ def _by_leaf(step: Json, totals: Mapping[int, int]) -> Operation:
     leaf, proof = step["leaf"], words(step["proof"])
     match step["op"]:
         case "enter_account":
-            return Enter(typed(leaves.AccountLeaf, leaf), proof, (), {})
+            return EnterAccount(typed(leaves.AccountLeaf, leaf), proof, hash_of_amounts(totals))
         case "enter_balance":
             return EnterBalance(typed(leaves.BalanceLeaf, leaf), proof, totals)
         case "enter_match":
             return EnterMatch(typed(leaves.MatchLeaf, leaf), typed(signed.Terms, step["terms"]), proof, totals)
         case "enter_order":
-            return EnterOrder(typed(leaves.OrderLeaf, leaf), proof)
+            return EnterOrder(typed(leaves.OrderLeaf, leaf), proof, hash_of_amounts(totals))
         case "settle_hold":
-            return SettleHold(typed(leaves.HoldLeaf, leaf), proof)
+            return SettleHold(typed(leaves.HoldLeaf, leaf), proof, hash_of_amounts(totals))
     raise KeyError(step["op"])
 
 

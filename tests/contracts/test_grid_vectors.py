@@ -96,7 +96,7 @@ def test_a_signature_has_one_signer(libraries: Contract, case: Case) -> None:
 def test_a_proof_shows_one_leaf(libraries: Contract, case: Case) -> None:
     given = case["given"]
     root, content, proof = word(given["root"]), word(given["content"]), words(given["proof"])
-    tried(case, None, lambda: libraries.read("verify", root, content, proof))
+    tried(case, None, lambda: libraries.read("verify", root, content, proof, bytes(32)))
 
 
 @each(stories.cases("nonces"))

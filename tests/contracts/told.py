@@ -13,6 +13,9 @@ from tests.contracts.rebuilt import Rebuilt, own_authority
 from tests.contracts.records import Balance
 from tests.contracts.shown import differences
 
+NO_CUT = 1
+"""Before the first epoch."""
+
 Fields = dict[str, Any]
 
 
@@ -29,12 +32,11 @@ def unlike(grid: OnChain) -> list[str]:
 def words(told: Rebuilt, artifact: Artifact) -> storage.Words:
     """Of the storage of the contract."""
     addresses = told.guards["addresses"]
-    guards = {"version": told.guards["version"], "threshold": told.guards["threshold"], "count": len(addresses)}
+    guards = {"version": told.guards["version"], "threshold": told.guards["threshold"], "guards": len(addresses)}
     values: Fields = {
-        "_lock": told.lock,
-        "_guardSet": guards | {"deposits": told.deposits},
-        "_root": told.root,
-        "_totals": keccak256(told.totals) if told.epoch else 0,
+        "_lock": told.lock | guards,
+        "_deposits": told.deposits,
+        "_cut": keccak256(told.root, keccak256(told.totals)) if told.epoch else NO_CUT,
         "_guards": addresses,
         "_guardOf": told.guard_of,
         "_accounts": {id_: {"word": each.word, "nonces": each.nonces.word} for id_, each in told.accounts.items()},
@@ -60,11 +62,11 @@ def views(told: Rebuilt, chain: int) -> Fields:
     rows: Fields = {
         "lock": {
             "epoch": told.epoch, "active": lock["active"], "fee_bps": lock["feeBps"], "since": lock["since"],
-            "paused_until": lock["pausedUntil"], "opening": lock["opening"], "root": told.root,
+            "paused_until": lock["pausedUntil"], "opening": told.opening, "root": told.root,
             "totals": tuple(_amounts(told.totals)),
         },
         "guards": told.guards,
-        "deposits": told.deposits,
+        "deposits": told.deposits["count"],
         "listings": tuple(_listing(chain, number, each) for number, each in told.listings.items()),
         "assets": tuple(dict(zip(names, _asset(told, number), strict=True)) for number in list(told.assets)),
         "accounts": tuple(_account(told, id_) for id_ in list(told.accounts)),

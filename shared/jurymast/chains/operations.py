@@ -53,6 +53,13 @@ class Enter(NamedTuple):
     totals: Totals
 
 
+class EnterAccount(NamedTuple):
+    leaf: AccountLeaf
+    proof: Proof
+    totals: bytes
+    """The hash of the list, where the list itself is not needed: a cut is known by its root and by this."""
+
+
 class EnterBalance(NamedTuple):
     leaf: BalanceLeaf
     proof: Proof
@@ -69,11 +76,13 @@ class EnterMatch(NamedTuple):
 class EnterOrder(NamedTuple):
     leaf: OrderLeaf
     proof: Proof
+    totals: bytes
 
 
 class SettleHold(NamedTuple):
     leaf: HoldLeaf
     proof: Proof
+    totals: bytes
 
 
 class Deposit(NamedTuple):
@@ -109,6 +118,7 @@ Operation = (
     | ByGuards
     | Pause
     | Enter
+    | EnterAccount
     | EnterBalance
     | EnterMatch
     | EnterOrder

@@ -102,8 +102,8 @@ contract Libraries is IGridErrors {
         return Signatures.recover(digest_, signature);
     }
 
-    function verify(bytes32 root, bytes32 content, bytes32[] calldata proof) external pure {
-        SnapshotTree.verify(root, content, proof);
+    function verify(bytes32 root, bytes32 content, bytes32[] calldata proof, bytes32 totals) external pure {
+        SnapshotTree.verify(SnapshotTree.cutOf(root, totals), content, proof, totals);
     }
 
     function leaf(bytes32 content) external pure returns (bytes32) {

@@ -34,6 +34,7 @@ from jurymast.chains.operations import (
     CancelBelow,
     Deposit,
     Enter,
+    EnterAccount,
     EnterBalance,
     EnterMatch,
     EnterOrder,
@@ -49,7 +50,7 @@ from jurymast.crypto.keccak import keccak256
 from jurymast.errors import Rejected
 
 SELECTOR_BYTES = 4
-PROOF, PROOFS, SIGNATURES, LIST = "bytes32[]", "bytes32[][]", "bytes[]", "bytes"
+PROOF, PROOFS, SIGNATURES, LIST, HASH = "bytes32[]", "bytes32[][]", "bytes[]", "bytes", "bytes32"
 LIKE: dict[tuple[type[Typed], str], str] = {(AccountLeaf, "nonces"): "uint256"}
 """Members that the interface has as another type than what is signed."""
 _ALIASES = {"address": "uint160"}
@@ -127,7 +128,7 @@ FUNCTIONS = (
     *(Function(name, (signed, SIGNATURES), _by_guards) for signed, name in GUARDED.items()),
     Function("pause", ("uint64",), Pause),
     Function("enter", (AccountLeaf, PROOF, [BalanceLeaf], PROOFS, LIST), _enter),
-    Function("enterAccount", (AccountLeaf, PROOF), lambda leaf, proof: Enter(leaf, tuple(proof), (), {})),
+    Function("enterAccount", (AccountLeaf, PROOF, HASH), lambda leaf, proof, totals: EnterAccount(leaf, tuple(proof), totals)),
     Function(
         "enterBalance",
         (BalanceLeaf, PROOF, LIST),
@@ -138,8 +139,8 @@ FUNCTIONS = (
         (MatchLeaf, Terms, PROOF, LIST),
         lambda leaf, terms, proof, totals: EnterMatch(leaf, terms, tuple(proof), packed.read_amounts(totals)),
     ),
-    Function("enterOrder", (OrderLeaf, PROOF), lambda leaf, proof: EnterOrder(leaf, tuple(proof))),
-    Function("settleHold", (HoldLeaf, PROOF), lambda leaf, proof: SettleHold(leaf, tuple(proof))),
+    Function("enterOrder", (OrderLeaf, PROOF, HASH), lambda leaf, proof, totals: EnterOrder(leaf, tuple(proof), totals)),
+    Function("settleHold", (HoldLeaf, PROOF, HASH), lambda leaf, proof, totals: SettleHold(leaf, tuple(proof), totals)),
     Function("deposit", ("bytes32", "uint32", "uint256"), Deposit),
     Function("cancel", (Cancel, "bytes"), CancelBelow),
     Function("submit", (Intent, "bytes"), Submit),
@@ -180,10 +181,8 @@ def _arguments(operation: Operation) -> tuple[str, Sequence[Any]]:
             return "transition", (signed, packed.amounts(totals), signatures)
         case ByGuards(signed, _):
             return GUARDED[type(signed)], operation
-        case Enter(account, proof, (), _):
-            return "enterAccount", (account, proof)
         case Enter(account, proof, balances, totals):
-            leaves, proofs = zip(*balances, strict=True)
+            leaves, proofs = [leaf for leaf, _ in balances], [path for _, path in balances]
             return "enter", (account, proof, leaves, proofs, packed.amounts(totals))
         case EnterBalance(leaf, proof, totals):
             return "enterBalance", (leaf, proof, packed.amounts(totals))
@@ -197,6 +196,7 @@ def _plainly(operation: Operation) -> tuple[str, Sequence[Any]]:
     """Those whose fields are the arguments."""
     names: dict[type[Any], str] = {
         Pause: "pause",
+        EnterAccount: "enterAccount",
         EnterOrder: "enterOrder",
         SettleHold: "settleHold",
         Deposit: "deposit",

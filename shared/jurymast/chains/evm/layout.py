@@ -13,7 +13,7 @@ from jurymast.chains.trail import Block
 from jurymast.chains.words import BatchKey, Identity, Standing, State, Wanted
 from jurymast.crypto.keccak import keccak256
 
-LOCK, ACCOUNTS, BALANCES, MATCHES, OUTCOMES = 0, 6, 7, 10, 12
+LOCK, ACCOUNTS, BALANCES, MATCHES, OUTCOMES = 0, 5, 6, 9, 11
 WORD = 32
 Words = Callable[[bytes], bytes]
 """What stands in a slot."""
@@ -29,7 +29,7 @@ class Field(NamedTuple):
         return int.from_bytes(word, "big") >> self.at & (1 << self.bits) - 1
 
 
-EPOCH, ACTIVE, PAUSED_UNTIL, EMPTY = Field(0, 64), Field(64, 8), Field(88, 40), Field(232, 8)
+EPOCH, PAUSED_UNTIL, ACTIVE, EMPTY = Field(0, 64), Field(128, 40), Field(224, 8), Field(248, 8)
 ACCOUNT_EPOCH, ACCOUNT_ENTERED, ACCOUNT_NEW = Field(160, 64), Field(224, 1), Field(225, 1)
 AMOUNT, HELD, BALANCE_EPOCH, BALANCE_ENTERED = Field(0, 72), Field(72, 64), Field(136, 64), Field(200, 1)
 STEP = Field(64, 64)
