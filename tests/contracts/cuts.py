@@ -118,7 +118,7 @@ def _hold(dice: Dice, grid: Grid, person: Person, asset: int, held: int, epoch: 
         epoch=dice.wrong(epoch - 1, epoch),
         batch=dice.number(1, 3),
         account=person.id,
-        nonce=dice.wrong(nonce, NO_NONCE, nonce + WINDOW),
+        nonce=NO_NONCE if dice.one_in(4) else dice.wrong(nonce, nonce + WINDOW),
         out_asset=asset,
         out_amount=dice.wrong(dice.number(0, held), held + 1),
         in_asset=dice.wrong(dice.pick((EUR, USD)), NO_ASSET),

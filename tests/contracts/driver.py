@@ -57,6 +57,12 @@ def interface() -> Interface:
     return Interface(artifact().abi)
 
 
+def changing() -> set[str]:
+    """The functions that are there to change something."""
+    functions = (entry for entry in artifact().abi if entry["type"] == "function")
+    return {entry["name"] for entry in functions if entry["stateMutability"] not in ("view", "pure")}
+
+
 @cache
 def token(name: str = "Token", file: str = "Token.sol") -> Artifact:
     return artifacts.built(PROJECT, file, name)
@@ -86,6 +92,8 @@ class OnChain:
         """Of the epoch. Whoever brings a leaf brings them too."""
         self.tokens: dict[int, Contract] = {}
         """By asset."""
+        self.kinds: dict[int, Artifact] = {}
+        """Of those that are not as most are."""
 
     @property
     def address(self) -> bytes:
@@ -103,7 +111,7 @@ class OnChain:
         return receipt
 
     def _listed(self, listing: Listing) -> None:
-        token_ = self.tokens[listing.asset] = self.chain.place(listing.token[12:], token())
+        token_ = self.tokens[listing.asset] = self.chain.place(listing.token[12:], self.kinds.get(listing.asset) or token())
         token_.call("mint", SOMEBODY, FORTUNE)
         token_.call("approve", self.address, FORTUNE)
 

@@ -155,6 +155,8 @@ class Histories(RuleBasedStateMachine):
             self.cut = cut
             if active != ARBITRUM:
                 self._comes_back(dice)
+            for person in dice.some(PEOPLE, one_in=3):  # Before what they had has entered.
+                self.do(Deposit(person.id, EUR, 10))
             for one_in in (2, 4):  # Some of them twice.
                 for leaf in dice.some(self.cut.leaves, one_in=one_in):
                     self.do(self._entering(dice, leaf, self.cut.proof(leaf)))
@@ -189,7 +191,7 @@ class Histories(RuleBasedStateMachine):
     @rule(data=st.data())
     def somebody_pauses(self, data: st.DataObject) -> None:
         dice = Dice(data)
-        until = self.now + dice.wrong(dice.number(1, 60), 0, 86_400, 86_401)
+        until = self.now + (dice.pick((0, 86_400, 86_401)) if dice.one_in(6) else dice.number(1, 60))
         if self.do(Pause(until), dice.wrong(PAUSER, SOMEBODY)) and not dice.one_in(4):
             self.do(Deposit(ANN.id, EUR, 5))
             signed = Unpause(chain=dice.wrong(ARBITRUM, SOLANA), until=dice.wrong(until, until + 1))

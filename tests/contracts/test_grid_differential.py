@@ -13,7 +13,7 @@ OPERATIONS = {
     "Execute", "Listing", "Pause", "Resolve", "Rotation", "SettleHold", "Submit", "Transition", "Unpause",
 }  # fmt: skip
 ACTIONS = {"Intent", "Withdrawal", "BridgeOut", "Join", "Verdict"}
-FEWEST = 10
+FEWEST = 5
 """Of the two ends of every operation: what never succeeds, or is never refused, has not been compared."""
 FEWEST_REFUSALS = 35
 """Different ones."""
