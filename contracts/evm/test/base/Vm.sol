@@ -40,6 +40,9 @@ interface Vm {
     function recordLogs() external;
     function getRecordedLogs() external returns (Log[] memory);
 
+    // Code, by the name of its file and its own: "PhantomGrid.sol:PhantomGrid"
+    function getCode(string calldata artifact) external view returns (bytes memory);
+
     // Keys
     function addr(uint256 key) external pure returns (address);
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
