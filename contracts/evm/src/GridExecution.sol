@@ -46,14 +46,15 @@ abstract contract GridExecution is IGridCore, GridTokens, GridMatches {
         batch.changes = noChanges(Actions.touched(batch.actions, batch.fills) + market.assets);
         batch.journal = noFills(batch.fills, actions);
         Fill memory fill;
+        (Action[] memory all, uint256 fills, uint256 feeBps) = (batch.actions, batch.fills, batch.feeBps);
         unchecked {
             uint256 number;
-            for (uint256 i; number < batch.fills; ++i) {
-                Action action = Actions.get(batch.actions, i);
+            for (uint256 i; number < fills; ++i) {
+                Action action = Actions.get(all, i);
                 if (action.kindOf() != Actions.INTENT) continue;
                 Actions.readFill(action.bodyOf(), fill);
-                uint256 net = market.buy(number, fill, batch.feeBps);
-                _fill(batch, action.bodyOf(), number++, fill, net);
+                market.buy(number, fill, feeBps);
+                _fill(batch, action.bodyOf(), number++, fill);
             }
         }
         _checkConserved(batch, market);
@@ -61,14 +62,14 @@ abstract contract GridExecution is IGridCore, GridTokens, GridMatches {
         _takeFees(batch.changes, market);
     }
 
-    function _fill(Batch memory batch, uint256 body, uint256 number, Fill memory fill, uint256 net) private view {
-        (bytes32 account, uint64 nonce,) = Actions.owner(body);
-        batch.journal.note(number, account, nonce, fill, net);
+    function _fill(Batch memory batch, uint256 body, uint256 number, Fill memory fill) private view {
+        bytes32 account = Actions.accountOf(body);
+        batch.journal.note(number, account, Actions.nonceOf(body), fill);
         mapping(uint32 => Balance) storage balances = _balances[account];
         Changes memory changes = batch.changes;
         unchecked {
             changes.add(balances[uint32(fill.sellAsset)], account, fill.sellAsset, -int256(fill.sell));
-            changes.add(balances[uint32(fill.buyAsset)], account, fill.buyAsset, int256(net));
+            changes.add(balances[uint32(fill.buyAsset)], account, fill.buyAsset, int256(fill.bought));
         }
     }
 

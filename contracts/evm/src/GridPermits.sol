@@ -65,13 +65,15 @@ abstract contract GridPermits is GridGuards {
 
     /// @notice By the owner, in time, and for the first time.
     function _authorise(Action action, bytes32 digest, uint256 epoch) internal {
-        (bytes32 id, uint64 nonce, uint40 deadline) = Actions.owner(action.bodyOf());
+        uint256 body = action.bodyOf();
+        bytes32 id = Actions.accountOf(body);
         Account storage account = _accounts[id];
         AccountWord word = account.word;
         _checkEntered(word, id, epoch);
         if (action.signerOf(digest) != word.authorityOf(id)) revert NotAuthorised(id);
+        uint40 deadline = Actions.deadlineOf(body);
         if (block.timestamp > deadline) revert Expired(deadline);
-        account.nonces = Nonces.use(account.nonces, nonce);
+        account.nonces = Nonces.use(account.nonces, Actions.nonceOf(body));
     }
 
     /// @notice Each action, within the list, which ends with the last; and what was signed of it.
@@ -82,13 +84,11 @@ abstract contract GridPermits is GridGuards {
         uint256 fills;
         unchecked {
             for (uint256 i; i < actions.length; ++i) {
-                (Action action, uint256 end) = Actions.next(place, to);
-                Actions.put(actions, i, action);
-                bool fill = action.kindOf() == Actions.INTENT;
-                bytes32 content = fill ? Actions.intentHash(action.bodyOf()) : Actions.contentOf(action);
-                digests.put(i, Typed.digest(_separator, content));
+                (uint256 kind, uint256 body, uint256 end) = Actions.next(place, to);
+                Actions.put(actions, i, kind, body - place - 1, body);
+                digests.put(i, Typed.digest(_separator, Actions.contentOf(kind, body)));
+                if (kind == Actions.INTENT) ++fills;
                 place = end;
-                if (fill) ++fills;
             }
         }
         if (place != to) revert BadEncoding(place);

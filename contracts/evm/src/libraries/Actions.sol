@@ -63,16 +63,14 @@ library Actions {
         return Packed.u16(place);
     }
 
-    /// @notice The one that begins at this place of the calldata, in a list that lasts so far; and where it ends.
-    function next(uint256 place, uint256 to) internal pure returns (Action action, uint256 end) {
+    /// @notice The one that begins at this place of the calldata, in a list that lasts so far: its kind, its body, and where it ends.
+    function next(uint256 place, uint256 to) internal pure returns (uint256 kind, uint256 body, uint256 end) {
         unchecked {
-            uint256 kind = Packed.u8(place);
-            uint256 body = place + 1 + Signatures.COMPACT;
+            (kind, body) = (Packed.u8(place), place + 1 + Signatures.COMPACT);
             if (kind & LONG_SIGNATURE != 0) (kind, body) = (kind ^ LONG_SIGNATURE, body + 1);
             end = body + (kind == INTENT ? INTENT_BYTES : _sizeOf(kind, body));
             // Counts within may have been read from beyond the end; with them the action ends there too.
             if (end == body || end > to) revert IGridErrors.BadEncoding(place);
-            action = Action.wrap(kind << 64 | (body - place - 1) << 32 | body);
         }
     }
 
@@ -112,14 +110,13 @@ library Actions {
         }
     }
 
-    function put(Action[] memory actions, uint256 i, Action action) internal pure {
+    function put(Action[] memory actions, uint256 i, uint256 kind, uint256 length, uint256 body) internal pure {
         assembly ("memory-safe") {
-            mstore(add(add(actions, 32), shl(5, i)), action)
+            mstore(add(add(actions, 32), shl(5, i)), or(or(shl(64, kind), shl(32, length)), body))
         }
     }
 
-    function contentOf(Action action) internal pure returns (bytes32) {
-        (uint256 kind, uint256 body) = (action.kindOf(), action.bodyOf());
+    function contentOf(uint256 kind, uint256 body) internal pure returns (bytes32) {
         if (kind == INTENT) return intentHash(body);
         if (kind == WITHDRAWAL) return Typed.hash(withdrawal(body));
         if (kind == BRIDGE_OUT) return Typed.hash(bridgeOut(body));
@@ -127,10 +124,21 @@ library Actions {
         return Typed.hash(verdict(body));
     }
 
-    /// @notice Of whatever has an owner.
-    function owner(uint256 body) internal pure returns (bytes32 account, uint64 nonce, uint40 deadline) {
+    // Whatever has an owner begins with these.
+
+    function accountOf(uint256 body) internal pure returns (bytes32) {
+        return Packed.word(body);
+    }
+
+    function nonceOf(uint256 body) internal pure returns (uint64) {
         unchecked {
-            return (Packed.word(body), Packed.u64(body + 32), Packed.u40(body + 40));
+            return Packed.u64(body + 32);
+        }
+    }
+
+    function deadlineOf(uint256 body) internal pure returns (uint40) {
+        unchecked {
+            return Packed.u40(body + 40);
         }
     }
 
@@ -161,19 +169,19 @@ library Actions {
     }
 
     function withdrawal(uint256 body) internal pure returns (Withdrawal memory it) {
-        (it.account, it.nonce, it.deadline) = owner(body);
+        (it.account, it.nonce, it.deadline) = (accountOf(body), nonceOf(body), deadlineOf(body));
         (it.asset, it.amount) = (Packed.u32(body + 45), Packed.u64(body + 49));
         (it.chain, it.recipient) = (Packed.u8(body + 57), Packed.word(body + 58));
     }
 
     function bridgeOut(uint256 body) internal pure returns (BridgeOut memory it) {
-        (it.account, it.nonce, it.deadline) = owner(body);
+        (it.account, it.nonce, it.deadline) = (accountOf(body), nonceOf(body), deadlineOf(body));
         (it.asset, it.amount) = (Packed.u32(body + 45), Packed.u64(body + 49));
         (it.source, it.target) = (Packed.u8(body + 57), Packed.u8(body + 58));
     }
 
     function join(uint256 body) internal pure returns (Join memory it) {
-        (it.account, it.nonce, it.deadline) = owner(body);
+        (it.account, it.nonce, it.deadline) = (accountOf(body), nonceOf(body), deadlineOf(body));
         (it.match_, it.asset, it.stake) = (Packed.word(body + 45), Packed.u32(body + 77), Packed.u64(body + 81));
     }
 

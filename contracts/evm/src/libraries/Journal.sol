@@ -25,10 +25,10 @@ function noFills(uint256 most, bytes32 actions) pure returns (Journal memory jou
 }
 
 /// @dev Assembly: two words and a bit for each intent, where it stands.
-function note(Journal memory self, uint256 place, bytes32 account, uint256 nonce, Fill memory fill, uint256 net) pure {
+function note(Journal memory self, uint256 place, bytes32 account, uint256 nonce, Fill memory fill) pure {
     // Each within its width: of no more than 64 bits is ever sold.
-    uint256 what = nonce << 192 | fill.sellAsset << 160 | fill.buyAsset << 128 | fill.sell << 64 | net;
-    (bytes memory fills, bytes memory bought) = (self.fills, self.bought);
+    uint256 what = nonce << 192 | fill.sellAsset << 160 | fill.buyAsset << 128 | fill.sell << 64 | fill.bought;
+    (bytes memory fills, bytes memory bought, uint256 net) = (self.fills, self.bought, fill.bought);
     assembly ("memory-safe") {
         let line := add(add(fills, 32), mul(place, FILL_BYTES))
         mstore(line, account)

@@ -15,6 +15,7 @@ struct Fill {
     uint256 sell;
     uint256 minBuy;
     uint256 maxFeeBps;
+    uint256 bought; // What it gets for it, after the fee.
 }
 
 /// @notice The prices of a batch, whole numbers of any common unit, and what of each asset was sold and bought at them.
@@ -47,21 +48,24 @@ library Settlement {
         market.assets = count;
     }
 
-    /// @return net What the fill buys, after the fee.
-    function buy(Market memory market, uint256 number, Fill memory fill, uint256 feeBps) internal pure returns (uint256 net) {
+    /// @notice What a fill buys.
+    function buy(Market memory market, uint256 number, Fill memory fill, uint256 feeBps) internal pure {
         (uint256 sellAsset, uint256 buyAsset, uint256 sell) = (fill.sellAsset, fill.buyAsset, fill.sell);
         if (sellAsset == buyAsset) revert IGridErrors.SameAsset(number, uint32(sellAsset));
-        if (Amounts.amount(sell) == 0) revert IGridErrors.NothingSold(number);
+        if (sell > Amounts.MOST) Amounts.amount(sell);
+        if (sell == 0) revert IGridErrors.NothingSold(number);
         if (feeBps > fill.maxFeeBps) revert IGridErrors.FeeTooHigh(number, uint16(feeBps), uint16(fill.maxFeeBps));
         (uint256 sellLine, uint256 sellPrice) = _line(market, sellAsset);
         (uint256 buyLine, uint256 buyPrice) = _line(market, buyAsset);
         unchecked {
-            net = sell * sellPrice / buyPrice; // Of two numbers of 64 bits.
-            Amounts.amount(net);
-            net -= Amounts.shareUp(net, feeBps); // A share: at most all of it.
-            if (net < fill.minBuy) revert IGridErrors.LimitNotMet(number, uint64(net), uint128(fill.minBuy));
+            uint256 gross = sell * sellPrice / buyPrice; // Of two numbers of 64 bits.
+            if (gross > Amounts.MOST) Amounts.amount(gross);
+            fill.bought = gross - Amounts.shareUp(gross, feeBps); // A share: at most all of it.
+            if (fill.bought < fill.minBuy) {
+                revert IGridErrors.LimitNotMet(number, uint64(fill.bought), uint128(fill.minBuy));
+            }
             _move(sellLine, sell << SOLD_AT);
-            _move(buyLine, net);
+            _move(buyLine, fill.bought);
         }
     }
 
