@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {GridGuards} from "./GridGuards.sol";
-import {Account, Balance, Resolution} from "./Stored.sol";
+import {Account, Balance, Lock, Resolution} from "./Stored.sol";
 import {Credit, HoldLeaf, NO_NONCE, Resolve} from "./Types.sol";
 import {IGridAnnex} from "./interfaces/IGridAnnex.sol";
 import {BalanceWord} from "./libraries/BalanceWord.sol";
@@ -12,25 +12,25 @@ import {Typed} from "./libraries/Typed.sol";
 
 /// @notice How what was in doubt, or landed late, is settled.
 abstract contract GridDoubt is IGridAnnex, GridGuards {
-    function resolve(Resolve calldata signed, bytes[] calldata signatures) external nonReentrant {
-        _active();
+    function resolve(Resolve calldata signed, bytes[] calldata signatures) external nonReentrantView {
+        Lock memory lock_ = _active();
         if (signed.origin == _chain) revert WrongChain(signed.origin);
         if (_resolutions[signed.origin][signed.epoch][signed.batch] != Resolution.Unknown) {
             revert AlreadyResolved(signed.origin, signed.epoch, signed.batch);
         }
-        _checkQuorum(Typed.hash(signed), signatures);
+        _checkQuorum(lock_, Typed.hash(signed), signatures);
         _resolutions[signed.origin][signed.epoch][signed.batch] = signed.executed ? Resolution.Executed : Resolution.Void;
         emit Resolved(signed.origin, signed.epoch, signed.batch, signed.executed);
     }
 
-    function settleHold(HoldLeaf calldata leaf, bytes32[] calldata proof) external nonReentrant {
+    function settleHold(HoldLeaf calldata leaf, bytes32[] calldata proof, bytes32 totals) external nonReentrantView {
         uint64 epoch = _active().epoch;
         bool executed = _executed(leaf, epoch);
         _checkReal(leaf.outAsset);
         _checkReal(leaf.inAsset);
         bytes32 hold = Typed.hash(leaf);
         if (_settled[hold] == epoch) revert AlreadySettled(hold);
-        SnapshotTree.verify(_root, hold, proof);
+        SnapshotTree.verify(_cut, hold, proof, totals);
         _settled[hold] = epoch;
         _release(leaf, epoch);
         if (executed) _post(leaf, epoch);
@@ -38,14 +38,15 @@ abstract contract GridDoubt is IGridAnnex, GridGuards {
         emit HoldSettled(hold, leaf.account, executed, leaf.nonce, leaf.outAsset, leaf.outAmount, leaf.inAsset, leaf.inAmount);
     }
 
-    function credit(Credit calldata signed, bytes[] calldata signatures) external nonReentrant {
-        uint64 epoch = _active().epoch;
+    function credit(Credit calldata signed, bytes[] calldata signatures) external nonReentrantView {
+        Lock memory lock_ = _active();
+        uint64 epoch = lock_.epoch;
         _checkReal(signed.asset);
-        uint64 opening = _lock.opening;
+        uint64 opening = _opening(epoch);
         if (signed.origin == _chain && signed.sequence > opening) revert NotLate(signed.sequence, opening);
         if (signed.epoch != epoch) revert WrongEpoch(signed.epoch, epoch);
         if (_credited[signed.origin][signed.sequence] == epoch) revert AlreadyCredited(signed.origin, signed.sequence);
-        _checkQuorum(Typed.hash(signed), signatures);
+        _checkQuorum(lock_, Typed.hash(signed), signatures);
         _credited[signed.origin][signed.sequence] = epoch;
         _owe(signed.asset, int256(uint256(signed.amount)), 0, epoch);
         _move(signed.account, signed.asset, signed.amount, epoch);

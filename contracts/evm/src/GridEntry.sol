@@ -7,6 +7,7 @@ import {AccountLeaf, BalanceLeaf} from "./Types.sol";
 import {IGridCore} from "./interfaces/IGridCore.sol";
 import {packAccount} from "./libraries/AccountWord.sol";
 import {BalanceWord, packBalance} from "./libraries/BalanceWord.sol";
+import {Lists} from "./libraries/Lists.sol";
 import {Nonces} from "./libraries/Nonces.sol";
 import {SnapshotTree} from "./libraries/SnapshotTree.sol";
 import {Typed} from "./libraries/Typed.sol";
@@ -19,30 +20,30 @@ abstract contract GridEntry is IGridCore, GridTotals {
         BalanceLeaf[] calldata balances,
         bytes32[][] calldata proofs,
         bytes calldata totals
-    ) external nonReentrant {
+    ) external nonReentrantView {
         uint64 epoch = _active().epoch;
         if (balances.length != proofs.length) revert BadEncoding(proofs.length);
-        _enterAccount(account, proof, epoch);
+        _enterAccount(account, proof, Lists.hash(totals), epoch);
         for (uint256 i; i < balances.length; ++i) {
             _enterBalance(balances[i], proofs[i], totals, epoch);
         }
     }
 
-    function enterAccount(AccountLeaf calldata leaf, bytes32[] calldata proof) external nonReentrant {
-        _enterAccount(leaf, proof, _active().epoch);
+    function enterAccount(AccountLeaf calldata leaf, bytes32[] calldata proof, bytes32 totals) external nonReentrantView {
+        _enterAccount(leaf, proof, totals, _active().epoch);
     }
 
-    function enterBalance(BalanceLeaf calldata leaf, bytes32[] calldata proof, bytes calldata totals) external nonReentrant {
+    function enterBalance(BalanceLeaf calldata leaf, bytes32[] calldata proof, bytes calldata totals) external nonReentrantView {
         _enterBalance(leaf, proof, totals, _active().epoch);
     }
 
     /// @notice Who signs for it, if the cut knew, and never fewer used nonces than here or there.
-    function _enterAccount(AccountLeaf calldata leaf, bytes32[] calldata proof, uint64 epoch) private {
+    function _enterAccount(AccountLeaf calldata leaf, bytes32[] calldata proof, bytes32 totals, uint64 epoch) private {
         Account storage account = _accounts[leaf.account];
         bytes32 content = Typed.hash(leaf);
         (bool entered,) = _flags(account.word);
         if (entered) revert AlreadyEntered(content);
-        SnapshotTree.verify(_root, content, proof);
+        SnapshotTree.verify(_cut, content, proof, totals);
         address authority = leaf.authority == address(0) ? account.word.authorityOf(leaf.account) : leaf.authority;
         uint256 before = account.nonces;
         uint256 nonces = Nonces.merged(before, leaf.nonces);
@@ -58,7 +59,7 @@ abstract contract GridEntry is IGridCore, GridTotals {
         bytes32 content = Typed.hash(leaf);
         (, bool new_) = _flags(_accounts[leaf.account].word);
         if (word.isEntered() || new_) revert AlreadyEntered(content);
-        SnapshotTree.verify(_root, content, proof);
+        SnapshotTree.verify(_cut, content, proof, Lists.hash(totals));
         _countIn(leaf.asset, int256(leaf.available) + int256(uint256(leaf.held)), totals, epoch);
         balance.word = packBalance(word.amountOf() + leaf.available, leaf.held, epoch, true);
         emit BalanceEntered(leaf.account, leaf.asset, leaf.available, leaf.held);

@@ -13,7 +13,7 @@ import {Typed} from "./libraries/Typed.sol";
 abstract contract GridEpochs is IGridCore, GridGuards {
     function transition(LockTransition calldata signed, bytes calldata totals, bytes[] calldata signatures)
         external
-        nonReentrant
+        nonReentrantView
     {
         Lock memory lock_ = _lock;
         if (signed.epoch <= lock_.epoch) revert EpochNotNewer(signed.epoch, lock_.epoch);
@@ -21,17 +21,10 @@ abstract contract GridEpochs is IGridCore, GridGuards {
         if (signed.feeBps > BPS) revert BadFee(signed.feeBps);
         if (Lists.hash(totals) != signed.totals) revert WrongTotals(signed.totals);
         Lists.checkAmounts(totals);
-        _checkQuorum(Typed.hash(signed), signatures);
-        _lock = Lock({
-            epoch: signed.epoch,
-            active: signed.active,
-            feeBps: signed.feeBps,
-            pausedUntil: lock_.pausedUntil,
-            since: uint40(block.timestamp),
-            opening: _guardSet.deposits,
-            empty: signed.root == SnapshotTree.EMPTY_ROOT
-        });
-        (_root, _totals) = (signed.root, signed.totals);
-        emit Transitioned(signed.epoch, signed.active, signed.root, signed.sourceHeight, signed.feeBps, totals);
+        _checkQuorum(lock_, Typed.hash(signed), signatures);
+        (_lock.epoch, _lock.active, _lock.feeBps) = (signed.epoch, signed.active, signed.feeBps);
+        (_lock.since, _lock.empty) = (uint40(block.timestamp), signed.root == SnapshotTree.EMPTY_ROOT);
+        _cut = SnapshotTree.cutOf(signed.root, signed.totals);
+        emit Transitioned(signed.epoch, signed.active, signed.feeBps, signed.root, totals);
     }
 }

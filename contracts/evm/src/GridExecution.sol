@@ -28,11 +28,11 @@ abstract contract GridExecution is IGridCore, GridTokens, GridMatches {
         bytes calldata dead
     ) external nonReentrant returns (bytes32 outcome) {
         Batch memory batch = _opened(permit, actions);
-        _checkPermitted(permit, signatures, batch.digests, prices, absent, dead);
-        _admit(absent, dead, batch.epoch);
+        _checkPermitted(permit, signatures, batch, prices, absent, dead);
+        _admit(absent, dead, batch.lock.epoch);
         _settle(batch, permit.actions, prices);
         _act(batch);
-        _apply(batch.changes, batch.epoch);
+        _apply(batch.changes, batch.lock.epoch);
         _leave(batch);
         outcome = _record(permit, batch);
         _pay(batch);
@@ -46,7 +46,7 @@ abstract contract GridExecution is IGridCore, GridTokens, GridMatches {
         batch.changes = noChanges(Actions.touched(batch.actions, batch.fills) + market.assets);
         batch.journal = noFills(batch.fills, actions);
         Fill memory fill;
-        (Action[] memory all, uint256 fills, uint256 feeBps) = (batch.actions, batch.fills, batch.feeBps);
+        (Action[] memory all, uint256 fills, uint256 feeBps) = (batch.actions, batch.fills, batch.lock.feeBps);
         unchecked {
             uint256 number;
             for (uint256 i; number < fills; ++i) {
@@ -97,7 +97,7 @@ abstract contract GridExecution is IGridCore, GridTokens, GridMatches {
     // -- acting ---------------------------------------------------------------------------------------------------------
 
     function _act(Batch memory batch) private {
-        (Action[] memory actions, bytes32[] memory digests, uint256 epoch) = (batch.actions, batch.digests, batch.epoch);
+        (Action[] memory actions, bytes32[] memory digests, uint256 epoch) = (batch.actions, batch.digests, batch.lock.epoch);
         unchecked {
             for (uint256 i; i < actions.length; ++i) {
                 (Action action, bytes32 digest) = (Actions.get(actions, i), digests.get(i));
@@ -116,7 +116,7 @@ abstract contract GridExecution is IGridCore, GridTokens, GridMatches {
     }
 
     function _withdraw(Batch memory batch, Action action, bytes32 digest) private {
-        _authorise(action, digest, batch.epoch);
+        _authorise(action, digest, batch.lock.epoch);
         Withdrawal memory it = Actions.withdrawal(action.bodyOf());
         if (it.chain != _chain) revert WrongChain(it.chain);
         _listed(it.asset);
@@ -127,7 +127,7 @@ abstract contract GridExecution is IGridCore, GridTokens, GridMatches {
     function _bridgeOut(Batch memory batch, Action action, bytes32 digest) private {
         BridgeOut memory it = Actions.bridgeOut(action.bodyOf());
         if (it.account != _treasury) revert NotAuthorised(it.account);
-        _authorise(action, digest, batch.epoch);
+        _authorise(action, digest, batch.lock.epoch);
         if (it.source != _chain) revert WrongChain(it.source);
         if (it.target == _chain || (it.target != SOLANA && it.target != ARBITRUM)) revert NoSuchChain(it.target);
         _listed(it.asset);
@@ -152,12 +152,12 @@ abstract contract GridExecution is IGridCore, GridTokens, GridMatches {
             (uint256 kind, uint256 body) = (batch.actions[i].kindOf(), batch.actions[i].bodyOf());
             if (kind == Actions.WITHDRAWAL) {
                 Withdrawal memory it = Actions.withdrawal(body);
-                _takeFloat(it.asset, it.amount, it.amount, batch.epoch);
+                _takeFloat(it.asset, it.amount, it.amount, batch.lock.epoch);
                 emit Withdrawn(it.account, it.asset, it.amount, address(uint160(uint256(it.recipient))), it.nonce);
             } else if (kind == Actions.BRIDGE_OUT) {
                 BridgeOut memory it = Actions.bridgeOut(body);
                 bytes32 id = Typed.hash(it);
-                _takeFloat(it.asset, it.amount, 0, batch.epoch);
+                _takeFloat(it.asset, it.amount, 0, batch.lock.epoch);
                 _sent[id] = Transfer(it.amount, true);
                 emit BridgedOut(id, it.asset, it.amount, it.target, it.account, it.nonce);
             }

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {GridState} from "./GridState.sol";
-import {GuardSet} from "./Stored.sol";
+import {Lock} from "./Stored.sol";
 import {Signatures} from "./libraries/Signatures.sol";
 import {Typed} from "./libraries/Typed.sol";
 
@@ -13,19 +13,21 @@ abstract contract GridGuards is GridState {
     }
 
     /// @notice That m of the n guards signed, and nobody else.
-    function _checkQuorum(bytes32 content, bytes[] calldata signatures) internal view {
-        GuardSet memory set = _guardSet;
-        if (signatures.length > set.count) revert TooManySignatures(signatures.length, set.count);
+    function _checkQuorum(Lock memory lock_, bytes32 content, bytes[] calldata signatures) internal view {
+        if (signatures.length > lock_.guards) revert TooManySignatures(signatures.length, lock_.guards);
         bytes32 digest = Typed.digest(_separator, content);
         (uint256 strangers, address before) = (0, address(0));
-        for (uint256 i; i < signatures.length; ++i) {
-            address signer = Signatures.recover(digest, signatures[i]);
-            if (signer <= before) revert NotAscending(i, signer, before);
-            if (_guardOf[signer] != uint256(set.version) + 1) ++strangers;
-            before = signer;
+        uint256 set = uint256(lock_.version) + 1;
+        unchecked {
+            for (uint256 i; i < signatures.length; ++i) {
+                address signer = Signatures.recover(digest, signatures[i]);
+                if (signer <= before) revert NotAscending(i, signer, before);
+                if (_guardOf[signer] != set) ++strangers;
+                before = signer;
+            }
         }
-        if (strangers > 0 || signatures.length < set.threshold) {
-            revert NoQuorum(signatures.length - strangers, strangers, set.threshold);
+        if (strangers > 0 || signatures.length < lock_.threshold) {
+            revert NoQuorum(signatures.length - strangers, strangers, lock_.threshold);
         }
     }
 
@@ -35,7 +37,8 @@ abstract contract GridGuards is GridState {
             if (guards_[i] <= before) revert BadGuards(guards_.length, threshold);
             before = guards_[i];
         }
-        if (threshold > guards_.length || 2 * threshold <= guards_.length) revert BadGuards(guards_.length, threshold);
+        bool majority = 2 * threshold > guards_.length && threshold <= guards_.length;
+        if (!majority || guards_.length > type(uint8).max) revert BadGuards(guards_.length, threshold);
     }
 
     function _setGuards(address[] memory guards_, uint8 threshold, uint64 version) internal {
@@ -43,7 +46,7 @@ abstract contract GridGuards is GridState {
         for (uint256 i; i < guards_.length; ++i) {
             _guardOf[guards_[i]] = uint256(version) + 1;
         }
-        _guardSet = GuardSet(version, uint16(guards_.length), threshold, _guardSet.deposits);
+        (_lock.version, _lock.threshold, _lock.guards) = (version, threshold, uint8(guards_.length));
         emit GuardsRotated(version, guards_, threshold);
     }
 }

@@ -28,7 +28,7 @@ abstract contract GridPermits is GridGuards {
         if (permit.epoch != lock_.epoch) revert WrongEpoch(permit.epoch, lock_.epoch);
         if (_outcomes[permit.epoch][permit.batch] != 0) revert BatchUsed(permit.batch);
         if (block.timestamp >= permit.expiry) revert PermitExpired(permit.expiry);
-        (batch.epoch, batch.feeBps) = (lock_.epoch, lock_.feeBps);
+        batch.lock = lock_;
         (batch.actions, batch.digests) = (new Action[](count), new bytes32[](count));
         _read(batch, actions);
     }
@@ -37,16 +37,16 @@ abstract contract GridPermits is GridGuards {
     function _checkPermitted(
         Permit calldata permit,
         bytes[] calldata signatures,
-        bytes32[] memory digests,
+        Batch memory batch,
         bytes calldata prices,
         bytes calldata absent,
         bytes calldata dead
     ) internal view {
-        bool same = digests.hash() == permit.actions && Lists.hash(prices) == permit.prices
+        bool same = batch.digests.hash() == permit.actions && Lists.hash(prices) == permit.prices
             && Lists.hash(absent) == permit.absent && Lists.hash(dead) == permit.dead;
         if (!same) revert WrongBatch(permit.batch);
         Lists.checkAmounts(prices);
-        _checkQuorum(Typed.hash(permit), signatures);
+        _checkQuorum(batch.lock, Typed.hash(permit), signatures);
     }
 
     /// @notice What has no leaf enters, and nonces of what expired or was rejected are used. Either may be said again.

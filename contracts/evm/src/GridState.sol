@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
-import {Account, Asset, Balance, GuardSet, ListedAsset, Lock, Match, Resolution, Transfer} from "./Stored.sol";
+import {Account, Asset, Balance, Deposits, ListedAsset, Lock, Match, Resolution, Transfer} from "./Stored.sol";
 import {NO_ASSET, Setup} from "./Types.sol";
 import {IGridErrors} from "./interfaces/IGridErrors.sol";
 import {IGridEvents} from "./interfaces/IGridEvents.sol";
@@ -14,6 +14,9 @@ import {Typed} from "./libraries/Typed.sol";
 
 /// @notice What the grid stores, how it is read in the current epoch, and the few ways in which value moves.
 abstract contract GridState is IGridErrors, IGridEvents, ReentrancyGuardTransient {
+    /// @dev Stands for none, so that the first epoch finds a slot that is in use.
+    bytes32 internal constant NO_CUT = bytes32(uint256(1));
+
     uint8 internal immutable _chain;
     bytes32 internal immutable _separator;
     bytes32 internal immutable _treasury;
@@ -21,9 +24,8 @@ abstract contract GridState is IGridErrors, IGridEvents, ReentrancyGuardTransien
     address internal immutable _bridge;
 
     Lock internal _lock;
-    GuardSet internal _guardSet;
-    bytes32 internal _root;
-    bytes32 internal _totals; // The hash of their list.
+    Deposits internal _deposits;
+    bytes32 internal _cut; // What the epoch starts from, see `SnapshotTree`.
     address[] internal _guards;
     mapping(address guard => uint256) internal _guardOf; // The version of the set that it is in, and one more.
     mapping(bytes32 account => Account) internal _accounts;
@@ -86,6 +88,12 @@ abstract contract GridState is IGridErrors, IGridEvents, ReentrancyGuardTransien
     /// @notice Whatever a cut or a guard says: nothing is ever owned under the number that no asset has.
     function _checkReal(uint32 asset) internal pure {
         if (asset == NO_ASSET) revert NoSuchAsset(asset);
+    }
+
+    /// @notice How many deposits there were when the epoch began: those are not of it.
+    function _opening(uint64 epoch) internal view returns (uint64) {
+        Deposits memory deposits_ = _deposits;
+        return deposits_.epoch == epoch ? deposits_.opening : deposits_.count;
     }
 
     // -- value ----------------------------------------------------------------------------------------------------------

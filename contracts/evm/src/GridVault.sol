@@ -6,7 +6,7 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 
 import {GridGuards} from "./GridGuards.sol";
 import {GridTokens} from "./GridTokens.sol";
-import {ListedAsset, Lock, Transfer} from "./Stored.sol";
+import {Deposits, ListedAsset, Lock, Transfer} from "./Stored.sol";
 import {BridgeIn, Cancel, Intent, Listing, NO_ASSET} from "./Types.sol";
 import {IGridAnnex} from "./interfaces/IGridAnnex.sol";
 import {Amounts} from "./libraries/Amounts.sol";
@@ -22,11 +22,11 @@ abstract contract GridVault is IGridAnnex, GridGuards, GridTokens {
 
     // -- assets ---------------------------------------------------------------------------------------------------------
 
-    function listAsset(Listing calldata signed, bytes[] calldata signatures) external nonReentrant {
+    function listAsset(Listing calldata signed, bytes[] calldata signatures) external nonReentrantView {
         if (signed.chain != _chain) revert WrongChain(signed.chain);
         if (_listings[signed.asset].token != address(0)) revert AssetListed(signed.asset);
         _checkListing(signed);
-        _checkQuorum(Typed.hash(signed), signatures);
+        _checkQuorum(_lock, Typed.hash(signed), signatures);
         address token = address(uint160(uint256(signed.token)));
         ListedAsset storage listing = _listings[signed.asset];
         (listing.token, listing.tokenDecimals, listing.gridDecimals) = (token, signed.tokenDecimals, signed.gridDecimals);
@@ -52,10 +52,19 @@ abstract contract GridVault is IGridAnnex, GridGuards, GridTokens {
         if (units == 0) revert NothingMoved(asset);
         _owe(asset, int256(uint256(units)), int256(uint256(units)), epoch);
         _change(_balances[account][asset], account, asset, int256(uint256(units)), epoch);
-        sequence = ++_guardSet.deposits;
+        sequence = _count(epoch);
         emit Deposited(sequence, account, asset, units);
         uint256 dust = arrived % scale;
         if (dust > 0) IERC20(listing.token).safeTransfer(msg.sender, dust);
+    }
+
+    /// @return The number of a deposit in this epoch.
+    function _count(uint64 epoch) private returns (uint64) {
+        Deposits memory deposits_ = _deposits;
+        if (deposits_.epoch != epoch) (deposits_.epoch, deposits_.opening) = (epoch, deposits_.count);
+        ++deposits_.count;
+        _deposits = deposits_;
+        return deposits_.count;
     }
 
     function bridgeIn(BridgeIn calldata signed, bytes[] calldata signatures) external nonReentrant {
@@ -68,7 +77,7 @@ abstract contract GridVault is IGridAnnex, GridGuards, GridTokens {
         uint64 window = uint64(block.timestamp / listing.bridgeWindow);
         uint256 inWindow = uint256(signed.amount) + (listing.window == window ? listing.bridged : 0);
         if (inWindow > listing.bridgeLimit) revert RateLimited(signed.asset, inWindow, listing.bridgeLimit);
-        _checkQuorum(Typed.hash(signed), signatures);
+        _checkQuorum(lock_, Typed.hash(signed), signatures);
         (listing.window, listing.bridged) = (window, uint64(inWindow));
         _bridged[signed.id] = Transfer(signed.amount, true);
         _owe(signed.asset, 0, int256(uint256(signed.amount)), lock_.epoch);
@@ -80,7 +89,7 @@ abstract contract GridVault is IGridAnnex, GridGuards, GridTokens {
 
     // -- owners ---------------------------------------------------------------------------------------------------------
 
-    function cancel(Cancel calldata signed, bytes calldata signature) external nonReentrant {
+    function cancel(Cancel calldata signed, bytes calldata signature) external nonReentrantView {
         if (signed.chain != _chain) revert WrongChain(signed.chain);
         address authority = _accounts[signed.account].word.authorityOf(signed.account);
         if (_recover(Typed.hash(signed), signature) != authority) revert NotAuthorised(signed.account);
@@ -89,7 +98,7 @@ abstract contract GridVault is IGridAnnex, GridGuards, GridTokens {
         emit Cancelled(signed.account, signed.floor);
     }
 
-    function submit(Intent calldata intent, bytes calldata signature) external nonReentrant {
+    function submit(Intent calldata intent, bytes calldata signature) external nonReentrantView {
         _active();
         address authority = _accounts[intent.account].word.authorityOf(intent.account);
         if (_recover(Typed.hash(intent), signature) != authority) revert NotAuthorised(intent.account);

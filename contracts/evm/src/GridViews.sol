@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {GridState} from "./GridState.sol";
-import {Account, Asset, GuardSet, ListedAsset, Lock, Match, Resolution} from "./Stored.sol";
+import {Account, Asset, ListedAsset, Lock, Match, Resolution} from "./Stored.sol";
 import {IGridAnnex} from "./interfaces/IGridAnnex.sol";
 import {BalanceWord} from "./libraries/BalanceWord.sol";
 
@@ -32,17 +32,16 @@ abstract contract GridViews is IGridAnnex, GridState {
         return _lock;
     }
 
-    function cut() external view returns (bytes32 root, bytes32 totals) {
-        return (_root, _totals);
+    function cut() external view returns (bytes32) {
+        return _cut == NO_CUT ? bytes32(0) : _cut;
     }
 
     function guards() external view returns (uint64 version, uint8 threshold, address[] memory addresses) {
-        GuardSet memory set = _guardSet;
-        return (set.version, set.threshold, _guards);
+        return (_lock.version, _lock.threshold, _guards);
     }
 
-    function deposits() external view returns (uint64) {
-        return _guardSet.deposits;
+    function deposits() external view returns (uint64 count, uint64 opening) {
+        return (_deposits.count, _opening(_lock.epoch));
     }
 
     function accountOf(bytes32 account) external view returns (bool entered, bool isNew, address authority, uint256 nonces) {

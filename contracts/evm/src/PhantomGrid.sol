@@ -20,6 +20,7 @@ contract PhantomGrid is GridEpochs, GridExecution, GridEntry {
         _checkGuards(setup.guards, setup.threshold);
         _setGuards(setup.guards, setup.threshold, setup.version);
         _annex = address(new GridAnnex(setup));
+        _cut = NO_CUT;
     }
 
     /// @dev Whatever is not here is there, or nowhere.

@@ -6,23 +6,24 @@ import {BalanceWord} from "./libraries/BalanceWord.sol";
 
 // What the grid stores. Structs that name an epoch are dead in every later one, until they enter it.
 
-/// @dev One slot.
+/// @dev One slot, with what is needed of the guards wherever they sign.
 struct Lock {
     uint64 epoch;
-    uint8 active; // A chain; none before the first epoch.
-    uint16 feeBps;
+    uint64 version; // Of the guards.
     uint40 pausedUntil; // By this chain's clock.
     uint40 since; // When the epoch arrived, by this chain's clock.
-    uint64 opening; // How many deposits there were then: those are not of this epoch.
+    uint16 feeBps;
+    uint8 active; // A chain; none before the first epoch.
+    uint8 threshold;
+    uint8 guards; // How many.
     bool empty; // The cut had no leaves: everybody is new.
 }
 
-/// @dev One slot, with the number of deposits: whoever needs the one mostly needs the other.
-struct GuardSet {
-    uint64 version;
-    uint16 count;
-    uint8 threshold;
-    uint64 deposits;
+/// @dev One slot. An epoch in which nothing was deposited yet has left no mark here: all deposits came before it.
+struct Deposits {
+    uint64 count;
+    uint64 epoch; // Of the last.
+    uint64 opening; // How many there were when that epoch began.
 }
 
 struct Account {

@@ -23,7 +23,8 @@ interface IGridAnnex {
         external;
 
     /// @notice It is on record that the order stands; nothing else is known of orders here.
-    function enterOrder(T.OrderLeaf calldata leaf, bytes32[] calldata proof) external;
+    /// @param totals The hash of the list that the epoch's transition had, here and below.
+    function enterOrder(T.OrderLeaf calldata leaf, bytes32[] calldata proof, bytes32 totals) external;
 
     // -- what was in doubt, or late -------------------------------------------------------------------------------------
 
@@ -31,7 +32,7 @@ interface IGridAnnex {
     function resolve(T.Resolve calldata signed, bytes[] calldata signatures) external;
 
     /// @notice Posts or voids a hold, once in an epoch, as its batch was resolved; or, of a batch of this chain, as its record says.
-    function settleHold(T.HoldLeaf calldata leaf, bytes32[] calldata proof) external;
+    function settleHold(T.HoldLeaf calldata leaf, bytes32[] calldata proof, bytes32 totals) external;
 
     /// @notice A deposit that the epoch's cut has not counted, once by its number on its chain.
     function credit(T.Credit calldata signed, bytes[] calldata signatures) external;
@@ -66,10 +67,11 @@ interface IGridAnnex {
     /// @notice Where tokens go that leave over the bridge.
     function bridge() external view returns (address);
     function lock() external view returns (Lock memory);
-    /// @notice What the epoch started from: the root of its leaves, and the hash of the list of totals.
-    function cut() external view returns (bytes32 root, bytes32 totals);
+    /// @notice What the epoch started from: the hash of the root of its leaves and of the hash of the list of totals.
+    function cut() external view returns (bytes32);
     function guards() external view returns (uint64 version, uint8 threshold, address[] memory addresses);
-    function deposits() external view returns (uint64);
+    /// @notice How many there were, and how many of them before the epoch began.
+    function deposits() external view returns (uint64 count, uint64 opening);
     /// @notice Whether it may act; whether the cut has no leaf of it, so that its balances need not enter; who signs for it; and its nonces,
     /// a floor of 64 bits above a window of 192.
     function accountOf(bytes32 account) external view returns (bool entered, bool isNew, address authority, uint256 nonces);

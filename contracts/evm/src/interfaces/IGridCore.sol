@@ -29,7 +29,7 @@ interface IGridCore {
     // -- entering -------------------------------------------------------------------------------------------------------
 
     /// @notice An account and some of its balances.
-    /// @param totals As the epoch's transition had them, here and below.
+    /// @param totals The list that the epoch's transition had, here and where balances and matches enter.
     function enter(
         T.AccountLeaf calldata account,
         bytes32[] calldata proof,
@@ -38,7 +38,8 @@ interface IGridCore {
         bytes calldata totals
     ) external;
 
-    function enterAccount(T.AccountLeaf calldata leaf, bytes32[] calldata proof) external;
+    /// @param totals The hash of that list.
+    function enterAccount(T.AccountLeaf calldata leaf, bytes32[] calldata proof, bytes32 totals) external;
 
     function enterBalance(T.BalanceLeaf calldata leaf, bytes32[] calldata proof, bytes calldata totals) external;
 }

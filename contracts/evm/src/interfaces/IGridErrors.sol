@@ -18,7 +18,7 @@ interface IGridErrors {
     error BadSignature();
     /// @notice Signatures come in the order of their signers' addresses, each once.
     error NotAscending(uint256 position, address signer, address before);
-    /// @notice Guards are more than none, in ascending order, not the zero address, and the threshold is a majority of them.
+    /// @notice Guards are 1 to 255, in ascending order, none the zero address, and the threshold is a majority of them.
     error BadGuards(uint256 guards, uint256 threshold);
     error TooManySignatures(uint256 count, uint256 guards);
     /// @notice Too few guards signed, or somebody who is none.

@@ -9,9 +9,7 @@ interface IGridEvents {
 
     event GuardsRotated(uint64 indexed version, address[] guards, uint8 threshold);
     /// @param totals As it was brought: 4 bytes of asset, 8 of amount.
-    event Transitioned(
-        uint64 indexed epoch, uint8 indexed active, bytes32 root, uint64 sourceHeight, uint16 feeBps, bytes totals
-    );
+    event Transitioned(uint64 indexed epoch, uint8 active, uint16 feeBps, bytes32 root, bytes totals);
     event PausedUntil(uint64 until);
     event Unpaused();
 

@@ -15,10 +15,7 @@ uint256 constant EPOCH_AT = HELD_AT + 64;
 uint256 constant ENTERED = 1 << (EPOCH_AT + 64);
 
 function packBalance(int256 amount, uint256 held, uint256 epoch, bool entered) pure returns (BalanceWord) {
-    return
-        BalanceWord.wrap(
-            uint256(amount) & AMOUNT | held << HELD_AT | epoch << EPOCH_AT | (entered ? ENTERED : 0)
-        );
+    return BalanceWord.wrap(uint256(amount) & AMOUNT | held << HELD_AT | epoch << EPOCH_AT | (entered ? ENTERED : 0));
 }
 
 function amountOf(BalanceWord word) pure returns (int256) {

@@ -40,7 +40,7 @@ function add(Changes memory self, Balance storage balance, bytes32 account, uint
         let slot := balance.slot
         let place := add(mload(add(self, 96)), and(shl(5, slot), mload(add(self, 128))))
         let entry := mload(place)
-        for { } entry { entry := mload(place) } {
+        for {} entry { entry := mload(place) } {
             if eq(mload(entry), slot) { break }
             place := add(place, 32)
         }

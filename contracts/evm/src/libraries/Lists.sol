@@ -23,8 +23,10 @@ library Lists {
     /// @notice That a list of amounts has each asset once, in rising order.
     function checkAmounts(bytes calldata list) internal pure {
         (uint256 from, uint256 to) = range(list, AMOUNT_BYTES);
-        for (uint256 place = from + AMOUNT_BYTES; place < to; place += AMOUNT_BYTES) {
-            if (Packed.u32(place) <= Packed.u32(place - AMOUNT_BYTES)) revert IGridErrors.BadEncoding(place);
+        unchecked {
+            for (uint256 place = from + AMOUNT_BYTES; place < to; place += AMOUNT_BYTES) {
+                if (Packed.u32(place) <= Packed.u32(place - AMOUNT_BYTES)) revert IGridErrors.BadEncoding(place);
+            }
         }
     }
 

@@ -70,11 +70,7 @@ library Settlement {
     }
 
     /// @notice Of the line with this number: its asset, what was sold, and what was bought.
-    function movedIn(Market memory market, uint256 number)
-        internal
-        pure
-        returns (uint32 asset, uint256 sold, uint256 bought)
-    {
+    function movedIn(Market memory market, uint256 number) internal pure returns (uint32 asset, uint256 sold, uint256 bought) {
         uint256 line = market.lines + number * LINE_BYTES;
         assembly ("memory-safe") {
             asset := shr(64, mload(line))
@@ -109,7 +105,7 @@ library Settlement {
     function _line(Market memory market, uint256 asset) private pure returns (uint256 line, uint256 price) {
         assembly ("memory-safe") {
             line := mload(market)
-            for { } lt(shr(64, mload(line)), asset) { } { line := add(line, LINE_BYTES) }
+            for {} lt(shr(64, mload(line)), asset) {} { line := add(line, LINE_BYTES) }
             if eq(shr(64, mload(line)), asset) { price := and(mload(line), 0xFFFFFFFFFFFFFFFF) }
         }
         if (price == 0) revert IGridErrors.NoPrice(uint32(asset));

@@ -14,8 +14,19 @@ library SnapshotTree {
     /// @dev The root of a tree without leaves.
     bytes32 internal constant EMPTY_ROOT = 0xcdc72595f74c7b1043d0e1ffbab734648c838dfb0527d971b602bc216c9619ef;
 
-    function verify(bytes32 root, bytes32 content, bytes32[] calldata proof) internal pure {
-        if (proof.length < DEPTH || proof.length > LONGEST || fold(leaf(content), proof) != root) {
+    /// @notice What an epoch starts from, in one word: the root of a cut, and the hash of the list of totals.
+    function cutOf(bytes32 root, bytes32 totals) internal pure returns (bytes32 cut) {
+        assembly ("memory-safe") {
+            mstore(0, root)
+            mstore(32, totals)
+            cut := keccak256(0, 64)
+        }
+    }
+
+    /// @notice That a leaf with this content is in the cut.
+    function verify(bytes32 cut, bytes32 content, bytes32[] calldata proof, bytes32 totals) internal pure {
+        bytes32 root = fold(leaf(content), proof);
+        if (proof.length < DEPTH || proof.length > LONGEST || cutOf(root, totals) != cut) {
             revert IGridErrors.BadProof(root, content, proof.length);
         }
     }

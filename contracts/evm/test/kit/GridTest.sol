@@ -62,6 +62,12 @@ abstract contract GridTest is Test {
         }
     }
 
+    function person(string memory name) internal returns (bytes32 account, uint256 key) {
+        address address_;
+        (address_, key) = makeKey(name);
+        account = id(address_);
+    }
+
     // -- signing --------------------------------------------------------------------------------------------------------
 
     function id(address account) internal pure returns (bytes32) {
@@ -97,6 +103,11 @@ abstract contract GridTest is Test {
     function transitionTo(uint64 epoch, uint8 active, bytes32 root, bytes memory totals, uint16 feeBps) internal {
         T.LockTransition memory it = T.LockTransition(epoch, active, root, keccak256(totals), 0, feeBps);
         grid.transition(it, totals, signed(it.content()));
+    }
+
+    function pauseUntil(uint64 until) internal {
+        vm.prank(pauser);
+        grid.pause(until);
     }
 
     /// @notice An epoch here, in which everybody is new.
