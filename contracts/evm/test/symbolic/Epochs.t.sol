@@ -45,9 +45,9 @@ contract EpochProofs is Symbolic {
     }
 }
 
-/// @notice Nothing but a transition touches the epoch, or who is active in it. Left out is what halmos cannot do in a minute: `execute`, what
-/// is proved to be under a root of 24 levels, `cancel` (192 nonces, one by one), and `deposit` and `bridgeIn`, which call a token whose
-/// code would have to be known. The random histories have all of them.
+/// @notice Nothing but a transition touches the epoch, or who is active in it. Left out is what halmos cannot do in a minute: `execute` and
+/// `credit`, what is proved to be under a root of 24 levels, `cancel` (192 nonces, one by one), and `deposit` and `bridgeIn`, which call a
+/// token whose code would have to be known. The random histories have all of them.
 /// @custom:halmos --default-array-lengths 0,2 --default-bytes-lengths 65
 contract OthersProofs is Symbolic {
     function check_rotate(T.Rotation calldata signed, bytes[] calldata signatures) public {
@@ -74,13 +74,9 @@ contract OthersProofs is Symbolic {
         _keepsTheEpoch(abi.encodeCall(grid.resolve, (signed, signatures)));
     }
 
-    function check_credit(T.Credit calldata signed, bytes[] calldata signatures) public {
-        _keepsTheEpoch(abi.encodeCall(grid.credit, (signed, signatures)));
-    }
-
-    function check_reaches_a_credit(T.Credit calldata signed, bytes[] calldata signatures) public {
+    function check_reaches_a_resolution(T.Resolve calldata signed, bytes[] calldata signatures) public {
         arbitrary();
-        assert(!call(address(this), abi.encodeCall(grid.credit, (signed, signatures))));
+        assert(!call(address(this), abi.encodeCall(grid.resolve, (signed, signatures))));
     }
 
     function _keepsTheEpoch(bytes memory data) private {

@@ -35,8 +35,8 @@ contract StillProofs is Symbolic {
         _refused(abi.encodeCall(grid.enter, (account, proof, balances, proofs, totals)));
     }
 
-    function check_enterAccount(T.AccountLeaf calldata leaf, bytes32[] calldata proof) public {
-        _refused(abi.encodeCall(grid.enterAccount, (leaf, proof)));
+    function check_enterAccount(T.AccountLeaf calldata leaf, bytes32[] calldata proof, bytes32 totals) public {
+        _refused(abi.encodeCall(grid.enterAccount, (leaf, proof, totals)));
     }
 
     function check_enterBalance(T.BalanceLeaf calldata leaf, bytes32[] calldata proof, bytes calldata totals) public {
@@ -49,16 +49,16 @@ contract StillProofs is Symbolic {
         _refused(abi.encodeCall(grid.enterMatch, (leaf, terms, proof, totals)));
     }
 
-    function check_enterOrder(T.OrderLeaf calldata leaf, bytes32[] calldata proof) public {
-        _refused(abi.encodeCall(grid.enterOrder, (leaf, proof)));
+    function check_enterOrder(T.OrderLeaf calldata leaf, bytes32[] calldata proof, bytes32 totals) public {
+        _refused(abi.encodeCall(grid.enterOrder, (leaf, proof, totals)));
     }
 
     function check_resolve(T.Resolve calldata signed, bytes[] calldata signatures) public {
         _refused(abi.encodeCall(grid.resolve, (signed, signatures)));
     }
 
-    function check_settleHold(T.HoldLeaf calldata leaf, bytes32[] calldata proof) public {
-        _refused(abi.encodeCall(grid.settleHold, (leaf, proof)));
+    function check_settleHold(T.HoldLeaf calldata leaf, bytes32[] calldata proof, bytes32 totals) public {
+        _refused(abi.encodeCall(grid.settleHold, (leaf, proof, totals)));
     }
 
     function check_credit(T.Credit calldata signed, bytes[] calldata signatures) public {
@@ -110,9 +110,17 @@ contract StillProofs is Symbolic {
         assert(!call(address(this), abi.encodeCall(grid.rotate, (signed, signatures))));
     }
 
-    /// @dev On a grid that runs: and so the slots are the right ones.
-    function check_reaches_a_balance_that_moves(T.Credit calldata signed, bytes[] calldata signatures) public {
+    function check_the_slots_are_those_that_are_read(uint32 asset, uint64 epoch, uint64 batch) public {
         arbitrary();
+        (uint64 vault,,) = grid.assetOf(asset);
+        assert(uint64(uint256(stored(slotOf(asset, ASSETS))) >> 64) == vault);
+        assert(stored(slotOf(batch, slotOf(epoch, OUTCOMES))) == grid.outcomeOf(epoch, batch));
+    }
+
+    /// @dev On a grid that runs.
+    function check_reaches_a_balance_that_moves(uint64 epoch, bytes[] calldata signatures) public {
+        vm.assume(arbitrary().epoch == epoch);
+        T.Credit memory signed = T.Credit(T.SOLANA, 1, epoch, bytes32(uint256(0x77)), 1, 5);
         _movesNothing(abi.encodeCall(grid.credit, (signed, signatures)));
     }
 
@@ -127,8 +135,9 @@ contract StillProofs is Symbolic {
     }
 
     function _movesNothing(bytes memory data) private {
-        bytes32 balance = slotOf(svm.createUint(32, "asset"), slotOf(uint256(svm.createBytes32("account")), BALANCES));
-        bytes32 asset = slotOf(svm.createUint(32, "asset"), ASSETS);
+        uint256 number = svm.createUint(32, "asset");
+        bytes32 balance = slotOf(number, slotOf(uint256(svm.createBytes32("account")), BALANCES));
+        bytes32 asset = slotOf(number, ASSETS);
         bytes32 outcome = slotOf(svm.createUint(64, "batch"), slotOf(svm.createUint(64, "epoch"), OUTCOMES));
         bytes32[3] memory before = [stored(balance), stored(asset), stored(outcome)];
         call(svm.createAddress("caller"), data);

@@ -11,10 +11,12 @@ import {Svm} from "../base/Vm.sol";
 abstract contract Symbolic is Test {
     Svm internal constant svm = Svm(0xF3993A62377BCd56AE39D773740A5390411E8BC9);
     address internal constant PAUSER = address(0x55);
-    // Where mappings begin, as the artifact's storage layout has it.
-    bytes32 internal constant BALANCES = bytes32(uint256(7));
-    bytes32 internal constant ASSETS = bytes32(uint256(8));
-    bytes32 internal constant OUTCOMES = bytes32(uint256(12));
+    // As the artifact's storage layout has it.
+    bytes32 internal constant LOCK = bytes32(0);
+    bytes32 internal constant CUT = bytes32(uint256(2));
+    bytes32 internal constant BALANCES = bytes32(uint256(6));
+    bytes32 internal constant ASSETS = bytes32(uint256(7));
+    bytes32 internal constant OUTCOMES = bytes32(uint256(11));
 
     IPhantomGrid internal grid;
 
@@ -31,10 +33,11 @@ abstract contract Symbolic is Test {
         grid = IPhantomGrid(made);
     }
 
-    /// @dev What the constructor wrote stays as it was: the guards. The lock it did not write, but no slot that was ever written is freed.
+    /// @dev What the constructor wrote would stay as it was: but for who the guards are, that is freed too.
     function arbitrary() internal returns (Lock memory) {
         svm.enableSymbolicStorage(address(grid));
-        vm.store(address(grid), bytes32(0), svm.createBytes32("lock"));
+        vm.store(address(grid), LOCK, svm.createBytes32("lock"));
+        vm.store(address(grid), CUT, svm.createBytes32("cut"));
         return grid.lock();
     }
 
