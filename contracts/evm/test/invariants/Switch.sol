@@ -119,7 +119,8 @@ abstract contract Switch is People {
         uint256 first = _some(seed, doubts.length);
         for (uint256 i = first; i < doubts.length; ++i) {
             Doubt storage it = doubts[i];
-            if (holds[it.firstHold].settled || epochOf(it.origin) <= it.epoch) continue;
+            if (holds[it.firstHold].settled) continue;
+            if (epochOf(it.origin) <= it.epoch) _begin(it.origin); // Until then nobody knows.
             for (uint256 j = it.firstHold; j <= it.lastHold; ++j) {
                 _settle(holds[j]);
             }
