@@ -9,9 +9,10 @@ from itertools import cycle
 from random import Random
 from typing import NamedTuple
 
+from jurymast.chains.calls import Failure
 from jurymast.health_monitor.decide import chain as deciding
 from jurymast.health_monitor.decide.chain import ChainState, Change
-from jurymast.health_monitor.decide.sample import Answer, Failure, Sample
+from jurymast.health_monitor.decide.sample import Answer, Sample
 from jurymast.messages.health import Policy
 from jurymast.watchlist import Chain, Provider
 from tests.watching import HEAD, NOW_MS, POLICY

@@ -3,19 +3,21 @@
 Permissions alone would not hold: nobody checks the reply subject of a request, and the server publishes its answer there in its
 own name. Whoever may ask JetStream anything could have it write to any subject of the same account. So each service also has an
 account of its own, and what it may ask of the mesh crosses over one subject at a time, with the reply translated. Observers are
-one service and do not trust each other, so each of them is a role: in one account all would hear and forge each other's answers.
+one service and do not trust each other, nor do guards, so each of them is a role, a member of its service: in one account all
+would hear and forge each other's answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from typing import Any
 
 from jurymast.errors import Misconfigured
 from jurymast.messages.channel import EACH_SERVICE, OPERATOR, AnyChannel, Query
+from jurymast.messages.claims import NONCE_GUARD
 from jurymast.messages.health import MONITOR, UNSIGNED
 from jurymast.messages.intents import APPLICATION
 from jurymast.messages.lease import LeaseHeld
@@ -32,11 +34,14 @@ ANSWERS = "_R_.>"
 
 API = "$JS.API"
 
-OBSERVER = "observer"
-"""The key of subjects on which an observer publishes under its own address, and under no other."""
-
 TELLER = "monitor"
-"""The same for subjects on which a monitor that is no observer publishes too."""
+"""The key of subjects on which an observer publishes under its own address, and a monitor that is none as well."""
+
+MEMBER_KEYS: Mapping[str, str] = {"observer": MONITOR, TELLER: MONITOR, "guard": NONCE_GUARD}
+"""The keys of subjects on which a member of a service publishes under its own address, and under no other."""
+
+MEMBERS: Mapping[str, str] = {MONITOR: "observer", NONCE_GUARD: "guard"}
+"""The services whose members do not trust each other, and what those are."""
 
 
 def inbox(role: str) -> str:
@@ -45,13 +50,13 @@ def inbox(role: str) -> str:
     return "_INBOX" if role in (OPERATOR, PROVISIONER) else f"_INBOX_{service_of(role)}"
 
 
-def observer_role(address: str) -> str:
-    return f"{MONITOR}-{address}"
+def member_role(service: str, address: str) -> str:
+    return f"{service}-{address}"
 
 
 def service_of(role: str) -> str:
     """The service that comes in as this role."""
-    return MONITOR if role.startswith(observer_role("0x")) else role
+    return next((service for service in MEMBERS if role.startswith(member_role(service, "0x"))), role)
 
 
 @dataclass(frozen=True)
@@ -71,10 +76,12 @@ class Access:
     queries: tuple[Query[Any, Any], ...]
     more_services: tuple[str, ...] = ()
     """Services that neither own nor consume anything of their own yet."""
-    observers: tuple[str, ...] = ()
-    """Addresses. The first is that of the `health-monitor` itself, each other one has a role of its own."""
+    members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Addresses, by service. The first is that of the service's own role, each other one has a role for itself."""
 
     def __post_init__(self) -> None:
+        if strange := sorted(set(self.members) - set(MEMBERS)):
+            raise ValueError(f"there are no members of {', '.join(strange)}")
         if clash := sorted({OPERATOR, PROVISIONER, EXTERNAL} & set(self.services)):
             raise ValueError(f"no service can be called {' or '.join(clash)}")
         for channel in self.public:
@@ -103,11 +110,12 @@ class Access:
         return tuple(login for service in self.services for login in self.logins_of(service))
 
     def logins_of(self, service: str) -> tuple[str, ...]:
-        return (service, *(map(observer_role, self.observers[1:]) if service == MONITOR else ()))
+        return (service, *(member_role(service, address) for address in self.members.get(service, ())[1:]))
 
-    def observer(self, role: str) -> str:
-        """The address under which it publishes observations; empty if under none."""
-        return dict(zip(self.logins_of(MONITOR), self.observers, strict=False)).get(role, "")
+    def address(self, role: str) -> str:
+        """Under which it publishes what its service's members do; empty if under none."""
+        service = service_of(role)
+        return dict(zip(self.logins_of(service), self.members.get(service, ()), strict=False)).get(role, "")
 
     @property
     def public(self) -> tuple[AnyChannel, ...]:
@@ -140,11 +148,12 @@ class Access:
                 yield channel.wildcard_with(service=service)
 
     def _in_its_name(self, role: str, channel: AnyChannel) -> Iterator[str]:
-        address = self.observer(role)
-        unsigned = [UNSIGNED] if role == MONITOR and TELLER in channel.keys else []
-        for key in {OBSERVER, TELLER} & set(channel.keys):
+        service, address = service_of(role), self.address(role)
+        keys = [key for key in channel.keys if MEMBER_KEYS.get(key) == service]
+        unsigned = [UNSIGNED] if role == MONITOR and TELLER in keys else []
+        for key in keys:
             yield from (channel.wildcard_with(**{key: name}) for name in (address, *unsigned) if name)
-        if not {OBSERVER, TELLER} & set(channel.keys):
+        if not keys:
             yield channel.wildcard
 
     def requested(self, role: str) -> Iterator[str]:

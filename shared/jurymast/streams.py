@@ -14,7 +14,7 @@ from itertools import combinations
 from typing import Any, Literal
 
 from jurymast.errors import Misconfigured
-from jurymast.messages import claims, dead, guard, health, intents, lease, ledger, service
+from jurymast.messages import claims, dead, guard, health, intents, lease, ledger, permits, service
 from jurymast.messages.channel import AnyChannel
 from jurymast.subjects import covers, overlap, valid_pattern
 
@@ -144,6 +144,12 @@ class Stream:
     def create_only(self) -> bool:
         """A subject takes one message, ever: it is written by `Bus.publish_new`, and no id is needed to know a repeat."""
         return self.discard_new_per_subject and self.max_messages_per_subject == 1
+
+    @property
+    def forgets(self) -> bool:
+        """What was stored may be gone after a while, as was said here."""
+        bounded = self.max_messages_per_subject != UNLIMITED and not self.discard_new_per_subject
+        return bool(self.max_age_s) or self.discard == "old" or bounded
 
     def takes(self, subject: str) -> bool:
         return any(covers(pattern, subject) for pattern in self.subjects)
@@ -430,6 +436,36 @@ CLAIMS = Stream(
     discard_new_per_subject=True,
     dedupe_window_s=SHORTEST_S,
     allow_atomic=True,
+    allow_direct=True,
+    deny_delete=True,
+    republish=True,
+    followers=(claims.NONCE_GUARD,),
+)
+PERMITS = Stream(
+    name="PERMITS",
+    subjects=(permits.SIGNED.wildcard, permits.REFUSED.wildcard),
+    summary="Each guard's part of a permit, or its promise never to give it. Guards say it again while it matters.",
+    max_bytes=2 * GIB,
+    max_message_bytes=4 * KIB,
+    max_messages_per_subject=1,
+    max_age_s=DAY_S,
+    discard="new",
+    discard_new_per_subject=True,
+    dedupe_window_s=SHORTEST_S,
+    allow_atomic=True,
+    allow_direct=True,
+    republish=True,
+    followers=(ledger.MIRROR, claims.NONCE_GUARD),
+)
+PROOFS = Stream(
+    name="PROOFS",
+    subjects=(permits.KEPT.wildcard,),
+    summary="What outcomes were seen by, for whoever wants to see it too.",
+    max_bytes=8 * GIB,
+    max_messages_per_subject=1,
+    discard="new",
+    discard_new_per_subject=True,
+    dedupe_window_s=SHORTEST_S,
     deny_delete=True,
 )
 JOURNALS = Stream(
@@ -444,7 +480,23 @@ JOURNALS = Stream(
     deny_purge=True,
 )
 
-TABLE = Table(streams=(DEAD, REPLAYS, LEASES, SERVICES, HEALTH, OBSERVATIONS, CERTIFICATES, LEDGER, INTENTS, CLAIMS, JOURNALS))
+TABLE = Table(
+    streams=(
+        DEAD,
+        REPLAYS,
+        LEASES,
+        SERVICES,
+        HEALTH,
+        OBSERVATIONS,
+        CERTIFICATES,
+        LEDGER,
+        INTENTS,
+        CLAIMS,
+        PERMITS,
+        PROOFS,
+        JOURNALS,
+    )
+)
 
 
 def _nanoseconds(seconds: float) -> int:

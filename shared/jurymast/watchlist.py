@@ -12,6 +12,10 @@
     threshold = 2                            # observers that make a certificate, of these:
     observers = ["0x…", "0x…", "0x…"]
 
+    number = 1                               # what it is called in everything that guards sign
+    contract = "0x…"                         # where the grid stands; guards and relays need both
+    genesis = "0x…"                          # the hash of an EVM chain's first block, so that no fork of it is taken for it
+
     [chains.solana.providers.first]
     operator = "somebody"                    # who runs it: two providers of one operator count once
     url = "https://…"                        # may hold an API key; it is never shown
@@ -66,6 +70,9 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     slow_ms: Annotated[int, msgspec.Meta(ge=1, le=60_000)] = 500
     lag_blocks: Blocks = 10
     speed_percent: Annotated[int, msgspec.Meta(ge=1, le=100)] = 50
+    number: Annotated[int, msgspec.Meta(ge=0, le=255)] = 0
+    contract: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    genesis: Annotated[str, msgspec.Meta(pattern=r"^(0x[0-9a-f]{64})?$")] = ""
 
 
 class ProviderTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,6 +94,10 @@ class Provider:
 class Chain:
     policy: Policy
     providers: tuple[Provider, ...]
+    number: int = 0
+    """In permits and everything else that is signed; 0 where it is only watched."""
+    contract: str = ""
+    genesis: str = ""
 
     @property
     def name(self) -> str:
@@ -146,7 +157,7 @@ def _chain(name: str, table: Any, application: bytes, places: list[Place]) -> Ch
         places += [
             Place(f"{where}.{problem.partition(':')[0]}", problem.partition(": ")[2]) for problem in policy_problems(policy)
         ]
-    return Chain(policy, providers) if len(places) == found else None
+    return Chain(policy, providers, read.number, read.contract, read.genesis) if len(places) == found else None
 
 
 def _policy(name: str, table: Table, application: bytes) -> Policy:

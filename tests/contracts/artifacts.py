@@ -9,6 +9,7 @@ import json
 import re
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,15 @@ def compiled(root: Path) -> dict[str, Artifact]:
 
 def built(root: Path, file: str, name: str) -> Artifact:
     """Of what is compiled but not deployed, such as the tokens of the tests."""
-    forge.build(root)
+    _build(root)
     found = json.loads((root / "out" / file / f"{name}.json").read_bytes())
     return _artifact(found, found["ast"]["absolutePath"], name)
+
+
+@cache
+def _build(root: Path) -> None:
+    """Once: nothing changes while tests run."""
+    forge.build(root)
 
 
 def text(artifact: Artifact) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import pyrevm
@@ -29,7 +30,10 @@ CHAIN_ID = 42_161
 MOST_GAS = 32_000_000
 """What Arbitrum gives to one transaction."""
 
+_text = lru_cache(maxsize=1 << 10)(checksummed)
+"""As the machine wants addresses; the same few again and again."""
 _REVERTED = re.compile(r"Revert \{ gas_used: \d+, output: 0x(?P<data>[0-9a-f]*) \}")
+_SLOT = re.compile(r"(\d+): StorageSlot \{ previous_or_original_value: \d+, present_value: (\d+) \}")
 
 
 class Refused(Exception):
@@ -58,12 +62,20 @@ class Receipt(NamedTuple):
     """As in a transaction, but that slots of earlier ones are warm: compare, do not quote."""
 
 
+class Logged(NamedTuple):
+    at_s: int
+    """The clock of its block."""
+    event: Event
+
+
 class Chain:
     def __init__(self, now_s: int = NOW_S) -> None:
         block = pyrevm.BlockEnv(timestamp=now_s)
         self._evm = pyrevm.EVM(pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=CHAIN_ID), block=block), spec_id="CANCUN")
         self._now_s = now_s
         self._interfaces: dict[bytes, Interface] = {}
+        self.logged: list[Logged] = []
+        """All events so far."""
 
     @property
     def now_s(self) -> int:
@@ -80,8 +92,16 @@ class Chain:
         interface = Interface(artifact.abi)
         code = _linked(artifact, libraries or {}) + abi.encode(interface.constructor.inputs, arguments)
         with self._transaction(interface):
-            address = parse_address(self._evm.deploy(checksummed(sender), code, gas=MOST_GAS))
-        return self.contract(address, interface)
+            address = parse_address(self._evm.deploy(_text(sender), code, gas=MOST_GAS))
+        contract = self.contract(address, interface)
+        self._emitted()
+        return contract
+
+    def place(self, address: bytes, artifact: Artifact) -> Contract:
+        """As if it stood there already: its constructor has not run, and nothing has looked there before."""
+        code = bytes.fromhex(artifact.deployed_bytecode.removeprefix("0x"))
+        self._evm.insert_account_info(_text(address), pyrevm.AccountInfo(code=code))
+        return self.contract(address, Interface(artifact.abi))
 
     def contract(self, address: bytes, interface: Interface) -> Contract:
         """One that stands there already: what it emits and refuses is understood from now on."""
@@ -91,28 +111,42 @@ class Chain:
     def send(self, to: bytes, data: bytes, sender: bytes = SOMEBODY) -> Receipt:
         """Any bytes, as anybody may send them; what they answer is not decoded."""
         with self._transaction(self._interfaces[to]):
-            output = self._evm.message_call(checksummed(sender), checksummed(to), data, gas=MOST_GAS)
-        done = self._evm.result
-        assert done is not None
-        return Receipt(output, output, tuple(map(self._event, done.logs)), done.gas_used)
+            output = self._evm.message_call(_text(sender), _text(to), data, gas=MOST_GAS)
+        return Receipt(output, output, *self._emitted())
 
     def read(self, to: bytes, data: bytes, sender: bytes = SOMEBODY) -> bytes:
         """Without the power to change anything."""
         with self._transaction(self._interfaces[to]):
-            return self._evm.message_call(checksummed(sender), checksummed(to), data, gas=MOST_GAS, is_static=True)
+            return self._evm.message_call(_text(sender), _text(to), data, gas=MOST_GAS, is_static=True)
 
     def slot(self, address: bytes, slot: int) -> int:
-        return self._evm.storage(checksummed(address), slot)
+        return self._evm.storage(_text(address), slot)
+
+    def storage(self, address: bytes) -> dict[int, int]:
+        """All slots that are not zero: as nothing is committed here, the machine has them at hand. It tells of them in words."""
+        _, found, rest = self._evm.journal_str.partition(f"0x{address.hex()}: Account {{")
+        assert found
+        slots = rest[rest.index("storage: {") : rest.index("}, status: ")]
+        return {int(slot): int(value) for slot, value in _SLOT.findall(slots) if value != "0"}
 
     @contextmanager
     def undone(self) -> Iterator[None]:
         """Whatever happens within has not happened afterwards, the time that passes included."""
-        now_s, interfaces, checkpoint = self._now_s, dict(self._interfaces), self._evm.snapshot()
+        now_s, interfaces, logged, checkpoint = self._now_s, dict(self._interfaces), len(self.logged), self._evm.snapshot()
         try:
             yield
         finally:
             self._evm.revert(checkpoint)
             self.now_s, self._interfaces = now_s, interfaces
+            del self.logged[logged:]
+
+    def _emitted(self) -> tuple[tuple[Event, ...], int]:
+        """By what has just succeeded; and the gas of it."""
+        done = self._evm.result
+        assert done is not None
+        events = tuple(map(self._event, done.logs))
+        self.logged += (Logged(self._now_s, event) for event in events)
+        return events, done.gas_used
 
     @contextmanager
     def _transaction(self, interface: Interface) -> Iterator[None]:

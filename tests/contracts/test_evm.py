@@ -50,6 +50,7 @@ def test_a_call_changes_the_state_and_tells_what_happened(chain: Chain, counter:
     assert counter.call("add", 4, sender=OWNER).events[0].fields["more"] == 4
     assert counter.read("count") == 7
     assert chain.slot(counter.address, 0) == 7
+    assert [logged.event.fields["more"] for logged in chain.logged] == [3, 4]
     assert counter.read("lastOf", OWNER) == last | {"more": 4}
     assert counter.read("lastOf", SOMEBODY) == {"time": 0, "more": 0}
 
@@ -83,6 +84,21 @@ def test_what_is_undone_has_not_happened(chain: Chain, counter: Contract, compil
     assert counter.read("count") == 1
     assert chain.now_s == NOW_S
     assert chain.deploy(compiled["Counter"], 5).address == another.address, "the nonce is what it was"
+
+
+def test_all_storage_is_shown(chain: Chain, counter: Contract) -> None:
+    assert chain.storage(counter.address) == {}
+    with chain.undone():
+        counter.call("add", 3, sender=OWNER)
+        assert chain.storage(counter.address)[0] == 3
+        assert len(chain.storage(counter.address)) == 2, "the count, and what was last of one"
+    assert chain.storage(counter.address) == {}
+    assert chain.logged == []
+
+
+def test_code_can_stand_anywhere(chain: Chain, compiled: dict[str, artifacts.Artifact]) -> None:
+    placed = chain.place(OWNER, compiled["Shapes"])
+    assert (placed.address, placed.read("time")) == (OWNER, NOW_S)
 
 
 def test_what_fails_while_it_is_tried_is_undone(chain: Chain, counter: Contract) -> None:

@@ -12,6 +12,7 @@ from jurymast.bus import Bus
 from jurymast.bus.query import Queries
 from jurymast.messages import catalog
 from jurymast.messages.channel import OPERATOR
+from jurymast.messages.health import MONITOR
 from jurymast.permissions import Access
 from jurymast.streams import TABLE
 from jurymast.telemetry import Tracer
@@ -101,7 +102,7 @@ async def asker(locked: NatsServer) -> AsyncIterator[Bus]:
 
 @pytest.fixture
 async def nats_server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    access = Access(TABLE, tuple(catalog.channels()), tuple(catalog.queries()), observers=ADDRESSES)
+    access = Access(TABLE, tuple(catalog.channels()), tuple(catalog.queries()), members={MONITOR: ADDRESSES})
     server = NatsServer(tmp_path / "nats", access=access)
     try:
         await server.start()

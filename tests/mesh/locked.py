@@ -13,13 +13,15 @@ from nats.errors import Error as NatsError
 from jurymast.bus import Bus
 from jurymast.cli.keys import read_seed
 from jurymast.credentials import violation
+from jurymast.messages.claims import NONCE_GUARD
+from jurymast.messages.health import MONITOR
 from tests.echo.access import ECHO_ACCESS
 from tests.echo.streams import ECHO_TABLE
 from tests.servers import NatsServer, Service, running_bus
 from tests.watching import ADDRESSES
 
-ACCESS = replace(ECHO_ACCESS, observers=ADDRESSES[:2])
-"""Of a deployment with two observers."""
+ACCESS = replace(ECHO_ACCESS, members={MONITOR: ADDRESSES[:2], NONCE_GUARD: ADDRESSES[3:5]})
+"""Of a deployment with two observers and two guards."""
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from jurymast.messages.health import (
     Snapshot,
     SnapshotAsked,
 )
-from jurymast.permissions import observer_role
+from jurymast.permissions import member_role
 from jurymast.watchlist import parse
 from tests import rpc_stub
 from tests.rpc_stub import StubChain, providers
@@ -32,7 +32,7 @@ from tests.watching import ADDRESSES
 WINDOW_S, INTERVAL_S, TIMEOUT_S = 4.0, 0.5, 0.5
 SLOT_MS = 100
 SECRET_KEYS = [bytes(31) + bytes([number]) for number in range(1, 8)]
-ROLES = (MONITOR, *map(observer_role, ADDRESSES[1:]))
+ROLES = (MONITOR, *(member_role(MONITOR, address) for address in ADDRESSES[1:]))
 APPLICATION = "0x" + "a5" * 32
 
 

@@ -72,6 +72,7 @@ server.serve_forever()
 
 RUN = """
 from pathlib import Path
+from jurymast.chains.local.evm.contracts import Deployment
 from jurymast.cli.mesh.plan import Plan, Service, Timing
 from jurymast.cli.mesh.up import up
 from jurymast.messages.channel import Channel
@@ -80,7 +81,9 @@ from jurymast.streams import Stream, Table
 greeted = Channel("greetings.hello", StatusAsked, summary="For tests.", owner="stub")
 table = Table(streams=(Stream(name="GREETINGS", subjects=("greetings.>",), summary="For tests.", max_bytes={max_bytes}),))
 services = (Service("stub", "stub", environment={{"PYTHONPATH": {path!r}}}),) if {stub} else ()
-up(Plan(services, table, {allow_lossy}, {log_bytes}, Timing(**{timing}), channels=(greeted,), queries=()), Path({state!r}))
+plan = Plan(services, table, {allow_lossy}, {log_bytes}, Timing(**{timing}), channels=(greeted,), queries=(), evm={evm},
+    contracts=(Deployment("small", bytes.fromhex("600a600c600039600a6000f3602a60005260206000f3")),))
+up(plan, Path({state!r}))
 """
 
 
@@ -93,6 +96,7 @@ class MeshUnderTest:
         *,
         state: Path | None = None,
         stub: bool = True,
+        evm: bool = False,
         script: str = "",
         max_bytes: int = 1 << 20,
         allow_lossy: bool = False,
@@ -106,6 +110,7 @@ class MeshUnderTest:
         script = script or RUN.format(
             path=str(directory),
             stub=stub,
+            evm=evm,
             max_bytes=max_bytes,
             allow_lossy=allow_lossy,
             log_bytes=log_bytes,

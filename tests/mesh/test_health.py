@@ -18,6 +18,7 @@ import pytest
 from jurymast.bus import Bus
 from jurymast.bus.query import Queries
 from jurymast.certificate import assemble, certificate_id, from_json, halt_of, observe, verify
+from jurymast.chains.local.evm.node import CHAIN_ID
 from jurymast.errors import Rejected, Transient
 from jurymast.messages.channel import OPERATOR, SCHEMA_HEADER
 from jurymast.messages.health import (
@@ -343,7 +344,7 @@ async def test_a_real_evm_node_that_stops_making_blocks_is_certified_and_its_rec
             proxies = [await stack.enter_async_context(Proxy(anvil.port)) for _ in range(2)]
             urls = {f"op{observer}{number}": f"http://127.0.0.1:{proxy.port}" for number, proxy in enumerate(proxies)}
             # It can be started with four blocks a second, and told later to make one: a quarter of the normal speed.
-            text = chains_file(urls, family="evm", chain_id="31337", slot_ms=250, speed_percent=20, lag_blocks=5)
+            text = chains_file(urls, family="evm", chain_id=str(CHAIN_ID), slot_ms=250, speed_percent=20, lag_blocks=5)
             policies.append(parse(text)[0].policy)
             monitors.start(observer, text)
         assert policies[0] == policies[1]

@@ -12,9 +12,10 @@ import aiohttp
 import aiohttp.web
 import pytest
 
-from jurymast.health_monitor.decide.sample import Answer, Failure
+from jurymast.chains.calls import Failure
+from jurymast.chains.rpc import Endpoint, open_session
+from jurymast.health_monitor.decide.sample import Answer
 from jurymast.health_monitor.probe import Prober
-from jurymast.health_monitor.rpc import Endpoint, open_session
 from jurymast.watchlist import Chain, Provider
 from tests import rpc_stub
 from tests.rpc_stub import EVM_CHAIN_ID, FINALITY_BLOCKS, FUTURE, GENESIS, Behaviour, StubChain, StubProvider

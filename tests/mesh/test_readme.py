@@ -88,4 +88,5 @@ def test_the_test_command_runs_a_tier_and_names_one_it_does_not_know() -> None:
     assert result.stdout.splitlines()[-1].lstrip().startswith("bench")
     result = run("./test nothing")
     assert result.returncode == 2
-    assert result.stderr == "test: no tier 'nothing'; the tiers are: static unit wire model mesh contracts deploy bench\n"
+    tiers = "static unit wire model mesh conformance contracts deploy bench"
+    assert result.stderr == f"test: no tier 'nothing'; the tiers are: {tiers}\n"

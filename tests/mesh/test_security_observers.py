@@ -8,13 +8,13 @@ import pytest
 from nats.js.errors import APIError
 
 from jurymast.messages.health import CHAIN_CHANGED, MONITOR, ChainChanged
-from jurymast.permissions import EXTERNAL, inbox, observer_role
+from jurymast.permissions import EXTERNAL, inbox, member_role
 from jurymast.streams import KIB, OBSERVATIONS
 from tests.mesh.locked import contents, visitor
 from tests.servers import NatsServer
 from tests.watching import ADDRESSES
 
-FIRST, SECOND = MONITOR, observer_role(ADDRESSES[1])
+FIRST, SECOND = MONITOR, member_role(MONITOR, ADDRESSES[1])
 
 
 @pytest.mark.parametrize(("role", "own"), [(FIRST, 0), (SECOND, 1)])

@@ -12,7 +12,7 @@ from nats.errors import Error as NatsError
 from jurymast.bus import Bus
 from jurymast.cli.keys import KeyDirectory
 from jurymast.messages.channel import EACH_SERVICE, AnyChannel
-from jurymast.permissions import EXTERNAL, OBSERVER, PROVISIONER, TELLER, service_of
+from jurymast.permissions import EXTERNAL, MEMBER_KEYS, PROVISIONER, service_of
 from tests.echo.messages import ANSWERED, ASKED, ASKER, Answered, Asked
 from tests.echo.streams import ECHO_TABLE
 from tests.mesh.locked import ACCESS, bus_of, connected, contents, has_letter, visitor
@@ -20,8 +20,8 @@ from tests.servers import NatsServer, Service, eventually
 
 
 def subject_of(channel: AnyChannel, role: str, address: str = "") -> str:
-    observer = address or ACCESS.observer(role) or "x"
-    return channel.wildcard_with(service=service_of(role), **{OBSERVER: observer, TELLER: observer}).replace("*", "x")
+    member = address or ACCESS.address(role) or "x"
+    return channel.wildcard_with(service=service_of(role), **dict.fromkeys(MEMBER_KEYS, member)).replace("*", "x")
 
 
 @pytest.mark.parametrize("role", ACCESS.roles)
@@ -31,9 +31,10 @@ async def test_a_role_publishes_what_it_owns_and_nothing_else(locked: NatsServer
     each = {c for c in mine if EACH_SERVICE in c.owners and role in ACCESS.logins}
     owned = {c for c in mine if service_of(role) in c.owners} | each
     async with visitor(locked, role) as guest:
-        assert await guest.publishes(*(mine[c] for c in mine if c not in owned)) == [mine[c] for c in mine if c not in owned]
+        others = [mine[c] for c in mine if c not in owned]
+        assert await guest.publishes(*others) == [subject.lower() for subject in others]
         anothers = [subject_of(c, "another") for c in each]
-        anothers += [subject_of(c, role, "another") for c in owned if {OBSERVER, TELLER} & set(c.keys)]
+        anothers += [subject_of(c, role, "another") for c in owned if MEMBER_KEYS.keys() & set(c.keys)]
         assert await guest.publishes(*anothers) == anothers
         assert await contents(locked) == before
         for channel in owned:

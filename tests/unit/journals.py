@@ -23,7 +23,7 @@ permits = st.builds(
 )
 entries: st.SearchStrategy[Entry] = st.one_of(
     permits,
-    st.builds(Declined, st.integers(0, 255), numbers, numbers),
+    st.builds(Declined, st.integers(0, 255), numbers, numbers, words),
     st.builds(Froze, numbers),
     st.builds(Moved, numbers, words),
     st.builds(Lost, numbers),

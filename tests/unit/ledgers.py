@@ -81,7 +81,10 @@ class World:
     def credit(self, late: Credit) -> None:
         self.credit_unheard(late)
         self.must(
-            Credited(chain=late.origin, sequence=late.sequence, account=late.account, asset=late.asset, amount=late.amount)
+            Credited(
+                chain=late.origin, sequence=late.sequence, epoch=self.ledger.epoch,
+                account=late.account, asset=late.asset, amount=late.amount,
+            )
         )  # fmt: skip
 
     def credit_unheard(self, late: Credit) -> None:

@@ -260,8 +260,8 @@ def deposited(**changed: Any) -> Deposited:
         (Registered(account=ANN.id, authority=BEN.key.address), Malformed),
         (Registered(account=SOL.id, authority=b"short"), Malformed),
         (Registered(account=SOL.id, authority=bytes(20)), Malformed),
-        (Credited(chain=SOLANA, sequence=9, account=ANN.id, asset=EUR, amount=1), NotLate),
-        (Credited(chain=7, sequence=9, account=ANN.id, asset=EUR, amount=1), NoSuchChain),
+        (Credited(chain=SOLANA, sequence=9, epoch=1, account=ANN.id, asset=EUR, amount=1), NotLate),
+        (Credited(chain=7, sequence=9, epoch=1, account=ANN.id, asset=EUR, amount=1), NoSuchChain),
     ],
 )
 def test_what_does_not_count_for_an_account(world: World, event: Event, error: type[Refusal]) -> None:
@@ -269,10 +269,11 @@ def test_what_does_not_count_for_an_account(world: World, event: Event, error: t
 
 
 def test_a_late_deposit_counts_once_by_its_chain_and_number(world: World) -> None:
-    late = Credited(chain=ARBITRUM, sequence=1, account=EVE.id, asset=EUR, amount=11)
+    late = Credited(chain=ARBITRUM, sequence=1, epoch=1, account=EVE.id, asset=EUR, amount=11)
     world.must(late)
     assert has(world, EVE, EUR).available == 1_011
     refused(world, msgspec.structs.replace(late, amount=12), AlreadyCounted, chain=ARBITRUM, sequence=1)
+    refused(world, msgspec.structs.replace(late, sequence=2, epoch=0), WrongPhase)
 
 
 def test_a_solana_key_registers_once_and_nobody_signs_for_it_before(world: World) -> None:
@@ -639,6 +640,30 @@ def test_a_transfer_in_doubt_holds_its_nonce_and_its_tokens(world: World, *, exe
 # -- epochs ------------------------------------------------------------------------------------------------------------
 
 
+def test_a_batch_that_the_bus_has_lost_is_told_again_before_the_cut(world: World) -> None:
+    """Guards have signed it, so it may execute, and the cut must know it: though its owner cancelled and a cut was abandoned."""
+    action = ANN.intent(5, EUR, 10, USD)
+    world.say(IntentAccepted(action=action, now=NOW))
+    lost = world.planned(action, ANN.intent(6, USD, 10, EUR))
+    world.say(IntentAccepted(action=lost.actions[1], now=NOW))
+    world.must(FloorRaised(chain=ARBITRUM, account=ANN.id, floor=6))
+    refused(world, lost, NotOpen)
+    for epoch in (1, 2):
+        world.must(EpochFrozen(epoch=epoch))
+        if epoch == 1:
+            world.must(EpochCut(epoch=epoch, heights={SOLANA: 50}))
+            refused(world, lost, WrongPhase, phase="cut")
+    refused(world, msgspec.structs.replace(lost, epoch=2), WrongPhase, phase="frozen")
+    world.must(msgspec.structs.replace(lost, absent=((ANN.id, NO_ASSET),)))
+    refused(world, EpochCut(epoch=2, heights={SOLANA: 50}), NoFate)
+    world.must(BatchDoubted(chain=SOLANA, epoch=1, batch=lost.batch))
+    world.must(EpochCut(epoch=2, heights={SOLANA: 50}))
+    world.must(EpochOpened(epoch=3, chain=ARBITRUM, fee_bps=0, opening=0))
+    world.must(BatchResolved(chain=SOLANA, epoch=1, batch=lost.batch, executed=False))
+    lives = [life.status for nonce in (5, 6) if (life := world.ledger.life((ANN.id, nonce)))]
+    assert lives == [Status.CANCELLED, Status.OPEN]
+
+
 def test_epochs_are_opened_frozen_and_cut_in_this_order(world: World) -> None:
     opened = EpochOpened(epoch=2, chain=ARBITRUM, fee_bps=0, opening=0)
     cut = EpochCut(epoch=1, heights={SOLANA: 50})
@@ -647,14 +672,13 @@ def test_epochs_are_opened_frozen_and_cut_in_this_order(world: World) -> None:
     refused(world, EpochFrozen(epoch=2), WrongPhase)
     world.must(EpochFrozen(epoch=1))
     refused(world, opened, WrongPhase, phase="frozen")
-    refused(world, world.planned(), WrongPhase)
     world.must(deposited(height=50))
     refused(world, EpochCut(epoch=2, heights={SOLANA: 50}), WrongPhase)
     refused(world, EpochCut(epoch=1, heights={SOLANA: 49}), CutTooLow, height=49, counted=50)
     refused(world, EpochCut(epoch=1, heights={ARBITRUM: 99}), CutTooLow)
     world.must(cut)
     refused(world, deposited(sequence=10), WrongPhase)
-    refused(world, Credited(chain=ARBITRUM, sequence=1, account=EVE.id, asset=EUR, amount=11), WrongPhase)
+    refused(world, Credited(chain=ARBITRUM, sequence=1, epoch=1, account=EVE.id, asset=EUR, amount=11), WrongPhase)
     for bad, error in (({"epoch": 1}, EpochNotNewer), ({"chain": 3}, NoSuchChain), ({"fee_bps": 10_001}, BadFee)):
         refused(world, msgspec.structs.replace(opened, **bad), error)
     world.must(opened)
@@ -730,6 +754,23 @@ def test_doubt_ends_in_its_order_either_way(world: World, *, first: bool, second
     if not first:
         assert world.run(*trade(0)) is None
         world.check_same()
+
+
+def test_what_needs_what_others_bring_waits_for_them_though_it_was_planned_first(world: World) -> None:
+    """The batch that pays for it was lost, and told again when its epoch had ended."""
+    one, two = in_doubt(world)
+    lost = next(each for each in world.log if isinstance(each, BatchPlanned) and each.batch == one["batch"])
+    world.must(BatchReleased(**one))
+    world.must(EpochFrozen(epoch=1))
+    again = {**one, "batch": 77}
+    world.must(msgspec.structs.replace(lost, batch=77))
+    for place in (two, again):
+        world.must(BatchDoubted(**place))
+    world.must(EpochCut(epoch=1, heights={SOLANA: world.ledger.height}))
+    world.must(EpochOpened(epoch=2, chain=ARBITRUM, fee_bps=0, opening=0))
+    refused(world, BatchResolved(**two, executed=True), OutOfOrder, batch=77)
+    world.must(BatchResolved(**again, executed=True))
+    world.must(BatchResolved(**two, executed=True))
 
 
 def test_a_dependent_batch_cannot_have_executed_alone(world: World) -> None:

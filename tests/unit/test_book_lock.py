@@ -34,7 +34,9 @@ from jurymast.book.signed import (
     Unpause,
     Verdict,
     domain,
+    hash_of_absent,
     hash_of_amounts,
+    hash_of_nonces,
 )
 from jurymast.crypto.secp256k1 import BadGuards, Guards
 
@@ -188,3 +190,14 @@ def test_amounts_that_do_not_fit_are_refusals() -> None:
     for amounts in ({1: 1 << 64}, {1: -1}, {1 << 32: 1}, {-1: 1}):
         with pytest.raises(Malformed):
             hash_of_amounts(amounts)
+
+
+def test_a_list_of_accounts_is_not_the_hash_of_another_that_is_cut_elsewhere() -> None:
+    """36 bytes each: two entries, or one of an account with 68 bytes."""
+    one, other = b"a" * 32, b"b" * 32
+    assert len({hash_of_absent([(one, 1), (other, 1)]), hash_of_absent([(other, 1), (one, 1)])}) == 2
+    for account in (one + bytes([0, 0, 0, 1]) + other, one[1:], b""):
+        with pytest.raises(Malformed, match=f"of {len(account)} bytes"):
+            hash_of_absent([(account, 1)])
+        with pytest.raises(Malformed, match=f"of {len(account)} bytes"):
+            hash_of_nonces([(account, 1)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -67,7 +68,7 @@ def test_the_stream_is_what_makes_it_a_lock() -> None:
     assert config["discard_new_per_subject"]
     assert config["allow_atomic"]
     assert config["deny_delete"]
-    assert not config["allow_direct"]
+    assert CLAIMS.followers == (NONCE_GUARD,)  # Who get what they missed by direct gets. Whoever decides asks the leader.
     assert not config["allow_rollup_hdrs"]
     assert config["duplicate_window"] == 100_000_000  # The least that a server takes.
 
@@ -82,8 +83,9 @@ def test_every_write_stands_behind_epoch_records_and_behind_nothing_else() -> No
     ("channel", "owner"), [(EPOCH, SWITCHER), (INTENT, NONCE_GUARD), (OUTCOME, NONCE_GUARD), (JOURNAL, NONCE_GUARD)]
 )
 def test_epochs_move_by_the_switcher_alone_and_claims_are_the_guards_alone(channel: AnyChannel, owner: str) -> None:
-    access = deployment()
-    writers = [role for role in access.roles if any(covers(p, channel.wildcard) for p in access.permissions(role).publish)]
+    access = replace(deployment(), members={NONCE_GUARD: ("me",)})
+    subject = channel.wildcard_with(guard="me")
+    writers = [role for role in access.roles if any(covers(p, subject) for p in access.permissions(role).publish)]
     assert writers == [owner]
 
 
@@ -92,4 +94,5 @@ def test_both_read_the_log_from_its_leader_and_delete_nothing(role: str) -> None
     publish = deployment().permissions(role).publish
     assert "$JS.API.STREAM.MSG.GET.CLAIMS" in publish
     assert not [subject for subject in publish if "DELETE" in subject or "PURGE" in subject]
-    assert "$JS.API.DIRECT.GET.CLAIMS" not in publish
+    assert ("$JS.API.DIRECT.GET.CLAIMS" in publish) == (role == NONCE_GUARD)
+    assert not [subject for subject in publish if "DIRECT.GET.CLAIMS." in subject], "the last of a subject comes from the leader"

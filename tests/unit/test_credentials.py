@@ -154,10 +154,10 @@ def test_a_second_init_keeps_the_seeds_and_adds_what_is_missing(tmp_path: Path) 
 def test_force_makes_all_anew(tmp_path: Path) -> None:
     directory = tmp_path / "keys"
     run("init", str(directory))
-    key = (directory / "observer.key").read_text()
+    keys = {(directory / name).read_text() for name in ("observer.key", "guard.key")}
     before = {path.read_text() for path in directory.iterdir()}
     assert run("init", str(directory), "--force")[0] == 0
-    assert before & {path.read_text() for path in directory.iterdir()} == {key}, "its address stands in policies"
+    assert before & {path.read_text() for path in directory.iterdir()} == keys, "their addresses stand in policies and contracts"
     assert modes(directory) == {0o600}
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jurymast.nonce_guard.decide.claims import MOST, Claim, Plan, Record, Unclaimable, claimed, counts, plan
+from jurymast.nonce_guard.decide.claims import MOST, Claim, Plan, Record, Unclaimable, claimed, counts, fates, plan
 from jurymast.nonce_guard.decide.words import Fate, Permit
 
 SOLANA, ARBITRUM = 1, 2
@@ -27,6 +27,12 @@ def claim(identity: tuple[bytes, int] = ANN, sequence: int = 15, attempt: int = 
 def test_a_batch_takes_the_next_attempt_of_each_and_names_the_record_it_saw() -> None:
     assert plan(PERMIT, {}, OPEN) == Plan(((ANN, 0), (BEN, 0)), fence=10)
     assert plan(PERMIT, {BEN: ["released", "released"]}, OPEN) == Plan(((ANN, 0), (BEN, 2)), fence=10)
+
+
+def test_what_is_claimed_for_it_already_is_left_out() -> None:
+    assert plan(PERMIT, {ANN: [None]}, OPEN, frozenset({ANN})) == Plan(((BEN, 0),), fence=10)
+    assert isinstance(plan(PERMIT, {ANN: [None], BEN: [None]}, OPEN, frozenset({ANN})), Unclaimable)
+    assert isinstance(plan(PERMIT, {}, OPEN, frozenset({ANN, BEN})), Unclaimable)
 
 
 @pytest.mark.parametrize(
@@ -92,3 +98,13 @@ def test_no_claim_counts_beyond_the_freeze(records: list[Record], sequence: int)
 def test_a_batch_is_signed_when_every_identity_is_claimed_for_it(claims: list[Claim], why: str | None) -> None:
     veto = claimed(PERMIT, claims, [OPEN, FROZEN])
     assert (why in veto.reason if veto else False) if why else veto is None
+
+
+def test_what_became_of_each_attempt_is_its_outcome_and_one_that_does_not_count_is_as_good_as_released() -> None:
+    messages = [claim(ANN), claim(ANN, sequence=25, attempt=1), claim(BEN), claim(BEN, sequence=16, attempt=1)]
+    assert fates(messages, [OPEN, FROZEN], {(BEN, 0): "released"}) == {ANN: [None, "released"], BEN: ["released", None]}
+    late = [claim(ANN, sequence=25)]
+    assert plan(PERMIT._replace(epoch=2, chain=ARBITRUM), fates(late, [OPEN, FROZEN, NEXT], {}), NEXT) == Plan(
+        ((ANN, 1), (BEN, 0)), fence=30
+    )
+    assert fates(late, [OPEN, FROZEN], {(ANN, 0): "executed"}) == {ANN: ["executed"]}, "what is final is true all the same"

@@ -15,7 +15,7 @@ from jurymast.journal.file import JournalFile, read
 from jurymast.nonce_guard.decide.memory import Told, forgotten
 from tests.unit.journals import GUARD, OTHER, permitted
 
-SAID = (permitted(1), permitted(2, epoch=3), Declined(1, 1, 9), Froze(1), Moved(2, bytes(32)))
+SAID = (permitted(1), permitted(2, epoch=3), Declined(1, 1, 9, bytes(32)), Froze(1), Moved(2, bytes(32)))
 
 
 def made(path: Path, address: bytes = GUARD) -> Path:

@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from jurymast.nonce_guard.decide.fate import fate, next_attempt
-from jurymast.nonce_guard.decide.veto import Journal, Veto, may_refuse, may_sign, may_sign_transition
+from jurymast.nonce_guard.decide.veto import Journal, Veto, earlier, may_refuse, may_sign, may_sign_transition
 from jurymast.nonce_guard.decide.words import Fate, Finalized, Permit
 
 SOLANA, ARBITRUM = 1, 2
@@ -93,8 +93,33 @@ def test_nothing_of_a_frozen_epoch_or_of_a_refused_batch_is_signed() -> None:
 
 
 def test_who_has_signed_a_batch_does_not_promise_never_to() -> None:
-    assert vetoed(may_refuse(journal(), FIRST), "signed before")
-    assert may_refuse(journal(), SECOND) is None
+    assert vetoed(may_refuse(journal(), FIRST, {}), "signed before")
+    assert may_refuse(journal(), SECOND, {}) is None
+
+
+def test_a_number_stands_for_one_batch_whoever_trades_in_it() -> None:
+    """The bus has lost the first batch, so its number was taken again: a record on the chain would tell of either."""
+    again = FIRST._replace(body=b"again", identities=frozenset({(b"c" * 32, 0)}))
+    assert vetoed(may_sign(journal(), again, {}), "another batch 1")
+    assert vetoed(may_sign(journal(), again, known(state(clock=101))), "another batch 1")
+    assert may_refuse(journal(), again, {}) is None, "it says nothing of the first one"
+    assert may_sign(journal(), again._replace(epoch=2), {}) is None
+
+
+def test_a_promise_is_about_a_body_and_not_about_whatever_else_has_its_number() -> None:
+    kept = Journal()
+    kept.refuse(FIRST._replace(body=b"made up"))
+    assert may_sign(kept, FIRST, {}) is None
+    assert vetoed(may_sign(kept, FIRST._replace(body=b"made up"), {}), "refused")
+
+
+def test_what_has_to_be_dead_is_all_that_was_signed_for_any_of_the_identities() -> None:
+    kept = journal()
+    other = FIRST._replace(chain=ARBITRUM, batch=4, identities=frozenset({BEN}))
+    kept.sign(other)
+    assert earlier(kept, SECOND) == {SOLANA: {FIRST}}
+    assert earlier(kept, SECOND._replace(identities=frozenset({ANN, BEN}))) == {SOLANA: {FIRST}, ARBITRUM: {other}}
+    assert earlier(kept, FIRST) == {ARBITRUM: {other}}
 
 
 def test_a_guard_that_lost_its_journal_waits_for_a_fence_on_every_chain() -> None:
@@ -103,7 +128,13 @@ def test_a_guard_that_lost_its_journal_waits_for_a_fence_on_every_chain() -> Non
     for states in ((), (fenced,), (fenced, late)):
         assert vetoed(may_sign(kept, SECOND._replace(epoch=4), known(*states)), "lost")
         assert vetoed(may_sign_transition(kept, 3, 4, b"t", set(), known(*states)), "lost")
-    assert may_sign(kept, SECOND._replace(epoch=4), known(fenced, late._replace(epoch=4))) is None
+        assert vetoed(may_refuse(kept, SECOND, known(*states)), "lost"), "it may have signed it"
+    both = known(fenced, late._replace(epoch=4))
+    assert may_sign(kept, SECOND._replace(epoch=4), both) is None
+    assert vetoed(may_sign(kept, SECOND._replace(epoch=3), both), "frozen"), "it may have refused it"
+    kept.freeze(4)
+    assert vetoed(may_sign_transition(kept, 2, 3, b"t", set(), both), "another transition for epoch 3 may")
+    assert may_sign_transition(kept, 4, 5, b"t", set(), both) is None
 
 
 # -- transitions -------------------------------------------------------------------------------------------------------
@@ -111,7 +142,7 @@ def test_a_guard_that_lost_its_journal_waits_for_a_fence_on_every_chain() -> Non
 
 def test_a_transition_is_signed_after_freezing_once_per_epoch_with_every_permit_in_the_cut() -> None:
     kept = journal()
-    cut = {(SOLANA, 1, 1)}
+    cut = {FIRST.reference}
     assert vetoed(may_sign_transition(kept, 1, 2, b"t", cut, {}), "not frozen")
     kept.freeze(1)
     assert vetoed(may_sign_transition(kept, 1, 2, b"t", set(), {}), "does not know batch 1")
@@ -120,14 +151,51 @@ def test_a_transition_is_signed_after_freezing_once_per_epoch_with_every_permit_
     kept.transitions[2] = b"t"
     assert may_sign_transition(kept, 1, 2, b"t", cut, {}) is None
     assert vetoed(may_sign_transition(kept, 1, 2, b"u", cut, {}), "another transition")
+    assert vetoed(may_sign_transition(kept, 1, 3, b"u", cut, {}), "epoch 2 is not frozen")
+    kept.freeze(2)
     assert may_sign_transition(kept, 1, 3, b"u", cut, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("states", "signs"),
+    [
+        ((), False),
+        ((state(),), False),
+        ((state(chain=ARBITRUM, clock=101),), False),
+        ((state(clock=101),), True),
+        ((state(epoch=2),), True),
+        ((state(used=True),), True),  # Its owner has cancelled: the whole batch never executes.
+        ((state(clock=101, executed=True),), False),
+        ((state(used=True, executed=True),), False),
+    ],
+)
+def test_a_permit_that_is_void_needs_no_place_in_the_cut(states: tuple[Finalized, ...], *, signs: bool) -> None:
+    kept = journal()
+    kept.freeze(1)
+    veto = may_sign_transition(kept, 1, 2, b"t", set(), known(*states))
+    assert veto is None if signs else vetoed(veto, "does not know batch 1")
+
+
+def test_a_permit_of_a_number_that_is_burnt_is_not_lost_either() -> None:
+    kept = Journal()
+    kept.sign(SECOND)
+    kept.freeze(2)
+    assert vetoed(may_sign_transition(kept, 1, 3, b"t", set(), {}), "does not know batch 1")
+    assert may_sign_transition(kept, 1, 3, b"t", {SECOND.reference}, {}) is None
+
+
+def test_a_cut_that_knows_another_batch_by_this_number_does_not_know_this_one() -> None:
+    kept = journal()
+    kept.freeze(1)
+    assert vetoed(may_sign_transition(kept, 1, 2, b"t", {(*FIRST.key, b"again")}, {}), "does not know batch 1")
+    assert may_sign_transition(kept, 1, 2, b"t", {FIRST.reference}, {}) is None
 
 
 def test_permits_of_older_epochs_are_no_matter_of_this_cut() -> None:
     kept = journal()
     kept.sign(SECOND)
     kept.freeze(2)
-    assert may_sign_transition(kept, 2, 3, b"t", {(ARBITRUM, 2, 1)}, {}) is None
+    assert may_sign_transition(kept, 2, 3, b"t", {SECOND.reference}, {}) is None
 
 
 # -- what became of a claim --------------------------------------------------------------------------------------------
@@ -159,6 +227,8 @@ def test_enough_refusals_release_what_can_then_never_be_signed() -> None:
             needed = guards - threshold + 1
             assert fate(FIRST, ANN, None, needed - 1, guards, threshold) is None
             assert fate(FIRST, ANN, None, needed, guards, threshold) == "released"
+            assert fate(FIRST, ANN, state(), needed, guards, threshold) == "released"
+            assert fate(FIRST, ANN, state(executed=True), needed, guards, threshold) == "executed", "somebody broke his promise"
 
 
 @pytest.mark.parametrize(

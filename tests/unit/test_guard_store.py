@@ -81,8 +81,8 @@ def test_a_journal_is_the_fold_of_its_entries_and_knows_all_of_them(said: Sequen
             case Permitted(identities=identities):
                 for identity in identities:
                     assert Permit(*_fields(entry)) in journal.permits[identity]
-            case Declined(chain, epoch, batch):
-                assert (chain, epoch, batch) in journal.refused
+            case Declined(chain, epoch, batch, body):
+                assert (chain, epoch, batch, body) in journal.refused
             case Froze(epoch):
                 assert journal.frozen >= epoch
             case Moved(epoch):
@@ -99,10 +99,10 @@ def _fields(entry: Permitted) -> tuple[int, int, int, int, bytes, frozenset[tupl
 
 
 async def test_every_decision_is_known_in_the_next_life(path: Path, elsewhere: Elsewhere) -> None:
-    cut = {(SOLANA, 1, 7)}
+    cut = {permit(7).reference}
     async with running(path, elsewhere) as store:
         assert await store.permit(permit(7, ANN, BEN), {}) is None
-        assert await store.refuse(permit(8)) is None
+        assert await store.refuse(permit(8), {}) is None
         await store.freeze(1)
         assert await store.transition(1, 2, b"t" * 32, cut, {}) is None
         before = store.journal
@@ -113,7 +113,7 @@ async def test_every_decision_is_known_in_the_next_life(path: Path, elsewhere: E
         assert veto is not None
         assert "may still execute in batch 7" in veto.reason
         assert await store.transition(1, 2, b"u" * 32, cut, {}) is not None
-        assert await store.refuse(permit(7, ANN, BEN)) is not None
+        assert await store.refuse(permit(7, ANN, BEN), {}) is not None
     assert elsewhere.behind == []
 
 
@@ -121,10 +121,10 @@ async def test_what_was_decided_before_is_not_written_again(path: Path, elsewher
     async with running(path, elsewhere) as store:
         for _ in range(3):
             await asyncio.gather(*(store.permit(permit(7), {}) for _ in range(5)))
-            await store.refuse(permit(8))
+            await store.refuse(permit(8), {})
             await store.freeze(1)
             await store.freeze(0)
-            await store.transition(1, 2, b"t" * 32, {(SOLANA, 1, 7)}, {})
+            await store.transition(1, 2, b"t" * 32, {permit(7).reference}, {})
             proof = {SOLANA: Finalized(SOLANA, 0, 2, set(), set()), 2: Finalized(2, 0, 2, set(), set())}
             assert await store.permit(permit(9, epoch=2), proof) is None
     assert len(read(path).entries) == 5

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jurymast.certificate import assemble, halt_of, longest_gap_ms, longest_stall_ms
+from jurymast.chains.calls import Failure
 from jurymast.health_monitor.decide import certify, chain, provider
 from jurymast.health_monitor.decide.provider import ProviderState
-from jurymast.health_monitor.decide.sample import Answer, Failure, Sample
+from jurymast.health_monitor.decide.sample import Answer, Sample
 from jurymast.messages.health import Certificate, Observation, Policy
 from jurymast.watchlist import Chain, Provider
 from tests.outages import (

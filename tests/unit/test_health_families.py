@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jurymast.health_monitor.decide.sample import Answer, Failure
+from jurymast.chains.calls import Failure
+from jurymast.health_monitor.decide.sample import Answer
 from jurymast.health_monitor.families import FAMILIES, Questions, read
 from jurymast.messages.health import Family
 

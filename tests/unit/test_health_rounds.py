@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from jurymast.chains.calls import Failure
 from jurymast.health_monitor import handlers
-from jurymast.health_monitor.decide.sample import Answer, Failure, Sample
+from jurymast.health_monitor.decide.sample import Answer, Sample
 from jurymast.health_monitor.handlers import Monitor, Watch
 from jurymast.watchlist import Chain, Provider
 from tests.outages import TIMEOUT, Truth, Watched, honest, replay

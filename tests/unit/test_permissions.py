@@ -12,19 +12,20 @@ import pytest
 from jurymast.errors import Misconfigured
 from jurymast.messages import catalog
 from jurymast.messages.channel import EACH_SERVICE, OPERATOR, AnyChannel, Channel, Message
+from jurymast.messages.claims import NONCE_GUARD
 from jurymast.messages.health import MONITOR, UNSIGNED
 from jurymast.messages.intents import APPLICATION
 from jurymast.nats_conf import MESH, Server, Tls, accounts, nats_conf
-from jurymast.permissions import EXTERNAL, OBSERVER, PROVISIONER, TELLER, Access, inbox, observer_role, service_of
-from jurymast.streams import LEDGER, MIB, SERVICES, TABLE, Bucket, ObjectStore, Stream, Table
+from jurymast.permissions import EXTERNAL, MEMBER_KEYS, PROVISIONER, Access, inbox, member_role, service_of
+from jurymast.streams import MIB, SERVICES, TABLE, Bucket, ObjectStore, Stream, Table
 from jurymast.subjects import covers
 from tests.echo.access import ECHO_ACCESS
 from tests.echo.messages import ASKER
 from tests.echo.streams import ECHO_TABLE
 from tests.watching import ADDRESSES
 
-ACCESS = replace(ECHO_ACCESS, more_services=("mirror",), observers=ADDRESSES[:2])
-MONITOR_1 = observer_role(ADDRESSES[1])
+ACCESS = replace(ECHO_ACCESS, more_services=("mirror",), members={MONITOR: ADDRESSES[:2], NONCE_GUARD: ADDRESSES[3:5]})
+MONITOR_1, GUARD_1 = member_role(MONITOR, ADDRESSES[1]), member_role(NONCE_GUARD, ADDRESSES[4])
 KEYS = {role: f"U{role}" for role in ACCESS.roles}
 SERVER = Server(listen="127.0.0.1:1", monitor="127.0.0.1:2", websocket="127.0.0.1:3", store="/data/nats")
 
@@ -65,11 +66,10 @@ def test_an_unknown_role_is_named() -> None:
 @pytest.mark.parametrize("channel", ACCESS.channels, ids=lambda channel: channel.name)
 @pytest.mark.parametrize("role", ACCESS.roles)
 def test_a_role_publishes_what_it_owns_and_nothing_else(role: str, channel: AnyChannel) -> None:
-    address = dict(zip((MONITOR, MONITOR_1), ADDRESSES, strict=False)).get(role, "")
-    mine = channel.wildcard_with(service=service_of(role), observer=address, monitor=address)
-    anothers = channel.wildcard_with(service="mirror2", observer=ADDRESSES[2], monitor=ADDRESSES[2])
+    mine = channel.wildcard_with(service=service_of(role), **dict.fromkeys(MEMBER_KEYS, ACCESS.address(role)))
+    anothers = channel.wildcard_with(service="mirror2", **dict.fromkeys(MEMBER_KEYS, ADDRESSES[2]))
     assert may_publish(role, mine) == owned_by(channel, role)
-    assert may_publish(role, anothers) == (service_of(role) in channel.owners and not {OBSERVER, TELLER} & set(channel.keys))
+    assert may_publish(role, anothers) == (service_of(role) in channel.owners and not MEMBER_KEYS.keys() & set(channel.keys))
 
 
 def test_an_observer_publishes_observations_under_its_own_address_only() -> None:
@@ -87,19 +87,35 @@ def test_an_observer_tells_of_changes_in_its_own_name_only() -> None:
         assert [may_publish(MONITOR_1, subject) for subject in subjects] == [False, True, False, False]
 
 
+def test_a_guard_publishes_under_its_own_address_only() -> None:
+    subjects = [f"guard.journal.{address}" for address in ADDRESSES[2:6]]
+    for role, mine in ((NONCE_GUARD, 1), (GUARD_1, 2)):
+        assert [may_publish(role, subject) for subject in subjects] == [number == mine for number in range(4)]
+        assert not may_publish(role, "guard.journal.*")
+        assert may_publish(role, "claims.intent.x.0.0")
+        assert not may_publish(role, f"health.observed.{ADDRESSES[3]}")
+
+
+def test_there_are_members_of_services_that_have_some() -> None:
+    with pytest.raises(ValueError, match="there are no members of mirror"):
+        replace(ACCESS, members={"mirror": ADDRESSES[:2]})
+
+
 def test_without_observers_nobody_publishes_observations_and_the_monitor_still_tells_of_changes() -> None:
-    access = replace(ACCESS, observers=())
+    access = replace(ACCESS, members={})
     assert "health.chain.changed.*.unsigned" in access.permissions(MONITOR).publish
     assert access.logins == access.services
     assert not [subject for role in access.roles for subject in access.permissions(role).publish if "observed" in subject]
 
 
-def test_observers_are_instances_of_one_service() -> None:
+def test_members_are_instances_of_one_service() -> None:
     assert ACCESS.logins_of(MONITOR) == (MONITOR, MONITOR_1)
+    assert ACCESS.logins_of(NONCE_GUARD) == (NONCE_GUARD, GUARD_1)
     assert [service_of(role) for role in (MONITOR, MONITOR_1, "echo", OPERATOR)] == [MONITOR, MONITOR, "echo", OPERATOR]
     assert inbox(MONITOR_1) == inbox(MONITOR) == "_INBOX_health-monitor"
-    one, two = ({p for p in ACCESS.permissions(role).publish if p.startswith("$JS")} for role in (MONITOR, MONITOR_1))
-    assert one == two
+    for pair in ((MONITOR, MONITOR_1), (NONCE_GUARD, GUARD_1)):
+        one, two = ({p for p in ACCESS.permissions(role).publish if p.startswith("$JS")} for role in pair)
+        assert one == two
 
 
 @pytest.mark.parametrize("role", [*ACCESS.logins, EXTERNAL])
@@ -254,7 +270,8 @@ def test_a_service_may_send_exactly_what_crosses_over(service: str) -> None:
     heard = {entry["stream"]["subject"] for entry in imports if "stream" in entry}
     assert heard == {subject for subject in ACCESS.permissions(service).subscribe if subject.startswith("stored.")}
     if service != APPLICATION:
-        assert heard == ({"stored.ledger.>"} if service in LEDGER.followers else set())
+        followed = [stream for stream in TABLE.streams if service_of(service) in stream.followers]
+        assert heard == {f"stored.{subject}" for stream in followed for subject in stream.subjects}
     else:
         assert heard == {f"stored.{channel.wildcard}" for channel in ACCESS.public}
 
@@ -274,7 +291,9 @@ def test_only_pulls_pages_of_a_log_and_questions_have_many_answers() -> None:
     exports = [entry for account in accounts(ACCESS, KEYS).values() for entry in account.get("exports", []) if "service" in entry]
     many = {entry["service"] for entry in exports if entry.get("response_type") == "stream"}
     asked = {query.name for query in ACCESS.queries}
-    assert {subject for subject in many if ".MSG.NEXT." not in subject} == asked | {"$JS.API.DIRECT.GET.LEDGER"}
+    assert {subject for subject in many if ".MSG.NEXT." not in subject} == asked | {
+        f"$JS.API.DIRECT.GET.{stream.name}" for stream in TABLE.streams if stream.followers
+    }
     assert {entry["threshold"] for entry in exports} == {"30s"}
 
 

@@ -33,16 +33,14 @@ SOURCE = Source(
 OWED = Owed(batches=(FIRST, SECOND), counted={1}, floors={}, registered=set(), submitted=set())
 
 
-@pytest.mark.parametrize(
-    ("source", "what"), [(None, Await()), (SOURCE._replace(epoch=1), Fence(2)), (SOURCE, Resolve(FIRST, executed=True))]
-)
+@pytest.mark.parametrize(("source", "what"), [(None, Await()), (SOURCE._replace(epoch=1), Fence(2)), (SOURCE, Credit(2))])
 def test_nothing_it_says_counts_before_the_fence_is_final(source: Source | None, what: Next) -> None:
     assert settle(OWED, source, 2) == what
 
 
 def test_a_fence_may_jump_epochs() -> None:
     assert settle(OWED, SOURCE, 9) == Fence(9)
-    assert settle(OWED, SOURCE._replace(epoch=9), 9) == Resolve(FIRST, executed=True)
+    assert settle(OWED, SOURCE._replace(epoch=9), 9) == Credit(2)
 
 
 def _carried_out(owed: Owed, step: Next) -> Owed:
@@ -69,12 +67,12 @@ def _all(owed: Owed, source: Source) -> list[Next]:
     return steps
 
 
-def test_batches_come_first_in_the_order_in_which_they_were_planned() -> None:
+def test_deposits_come_before_the_batches_that_may_have_paid_out_of_them() -> None:
     assert _all(OWED, SOURCE) == [
-        Resolve(FIRST, executed=True),
-        Resolve(SECOND, executed=False),
         Credit(2),
         Credit(3),
+        Resolve(FIRST, executed=True),
+        Resolve(SECOND, executed=False),
         Raise(ANN, 5),
         Register(BEN, KEY),
         Submit(INTENT),

@@ -124,6 +124,13 @@ def test_a_target_that_dies_burns_the_number_for_whichever_chain_is_alive() -> N
     assert next_step(begun, seen(*before, alive=frozenset()), 120_000) == Wait("activate", None), "nothing is moved"
 
 
+def test_a_switch_that_went_back_to_its_source_still_finds_the_other_chain() -> None:
+    """The target was down, so the source got the next number; now the source is down, and the target has returned."""
+    back = Switch("failover", SOLANA, SOLANA, leaving=4, entering=6, begun={"activate": 0}, skipped={"fence"})
+    burn = next_step(back, seen("freeze", "cut", alive=frozenset({ARBITRUM})), 120_000)
+    assert burn == Burn("activate", ARBITRUM, 7)
+
+
 def test_once_opened_nothing_is_burnt() -> None:
     for plan in PLANS.values():
         steps = list(plan)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from jurymast.book import events
 from jurymast.book.execute import Action
 from jurymast.book.signed import Join, Terms, Verdict
-from jurymast.messages import claims, dead, guard, health, intents, lease, ledger, service
+from jurymast.messages import claims, dead, guard, health, intents, lease, ledger, permits, service
 from jurymast.messages.catalog import channels, queries
 from jurymast.messages.channel import AnyChannel, Message
 
@@ -222,6 +222,7 @@ SAMPLES: dict[str, Message] = {
     intents.CHANGED.name: STANDING,
     lease.LEASE.name: lease.LeaseHeld(service="mirror", lease="relay", holder="host-42-9f3c", renewed_ms=1_767_225_601_001),
     ledger.INTENTS.name: ledger.IntentChanged(event=events.IntentAccepted(action=ACTIONS[1], now=1_767_225_611)),
+    ledger.GONE.name: ledger.IntentGone(event=events.IntentCancelled(owner=b"\x19" * 32, nonce=46)),
     ledger.ORDERS.name: ledger.OrderChanged(
         event=events.OrderPlaced(market=23, order=b"\x0b" * 32, account=b"\x0c" * 32, side="sell", price=24_000, quantity=25_001)
     ),
@@ -246,10 +247,55 @@ SAMPLES: dict[str, Message] = {
         event=events.Deposited(chain=2, epoch=10, sequence=36, account=b"\x0f" * 32, asset=37, amount=38_000, height=412_000_003)
     ),
     ledger.CARRIED_OVER.name: ledger.CarriedOver(
-        event=events.Credited(chain=1, sequence=39, account=b"\x10" * 32, asset=40, amount=41_000)
+        event=events.Credited(chain=1, sequence=39, epoch=2, account=b"\x10" * 32, asset=40, amount=41_000)
     ),
     ledger.EPOCHS.name: ledger.EpochMoved(event=events.EpochCut(epoch=11, heights={1: 377_000_002, 2: 412_000_004})),
     ledger.ARRIVED.name: ledger.Arrived(event=events.BridgeArrived(transfer=b"\x11" * 32)),
+    permits.SIGNED.name: permits.PermitSigned(
+        chain=2,
+        epoch=13,
+        batch=47,
+        guard="0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf",
+        expiry=1_767_225_703,
+        body=b"\x1a" * 32,
+        signature=b"\x1b" * 65,
+    ),
+    permits.REFUSED.name: permits.PermitRefused(
+        chain=1,
+        epoch=14,
+        batch=48,
+        guard="0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF",
+        body="1c" * 32,
+        reason="nonce 49 is not signed by its owner",
+        signature=b"\x1d" * 65,
+    ),
+    permits.KEPT.name: permits.ProofKept(
+        cid="bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy", chain=2, evidence=b"\x1e" * 5
+    ),
+    permits.WHERE.ask.name: permits.WhereAsked(account="1f" * 32, nonce=50),
+    permits.WHERE.answer.name: permits.Where(
+        guard="0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf",
+        account="20" * 32,
+        nonce=51,
+        executed_on=2,
+        attempts=(permits.Attempted(attempt=1, chain=2, epoch=15, batch=52, fate="executed", cid="bafkreia"),),
+        chains=(permits.SeenOn(chain=1, height=377_000_003, used=False, trouble="2 operators must say the same"),),
+    ),
+    permits.GUARD.ask.name: permits.GuardAsked(guard="0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"),
+    permits.GUARD.answer.name: permits.GuardStands(
+        guard="0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF",
+        instance="host-9-88aa",
+        leads=True,
+        ledger=53_000,
+        claims=54_000,
+        journal=55_000,
+        frozen=16,
+        lost_before=-1,
+        signed=56_000,
+        waiting=57,
+        unconcluded=58,
+        troubles=("no chain 1 is configured",),
+    ),
     service.STARTED.name: service.ServiceStarted(
         service="bridge", instance="host-7-01ab", version="1.2.3", started_ms=1_767_225_602_002
     ),

@@ -17,7 +17,7 @@ abstract contract GridRecords is IGridAnnex, GridTotals {
         nonReentrantView
     {
         uint64 epoch = _active().epoch;
-        if (Typed.hash(terms) != leaf.terms) revert UnlikeTerms(leaf.terms);
+        if (Typed.hashCalldata(terms) != leaf.terms) revert UnlikeTerms(leaf.terms);
         _checkReal(terms.asset);
         Match storage known = _matches[leaf.terms];
         bytes32 content = Typed.hash(leaf);

@@ -16,11 +16,12 @@ abstract contract GridTokens is GridState {
         return 10 ** uint256(listing.tokenDecimals - listing.gridDecimals);
     }
 
-    /// @return What arrived: some tokens keep a part to themselves.
+    /// @return What arrived: some tokens keep a part to themselves. Of one that took something away nothing did.
     function _pull(IERC20 token, uint256 tokens) internal returns (uint256) {
         uint256 before = token.balanceOf(address(this));
         token.safeTransferFrom(msg.sender, address(this), tokens);
-        return token.balanceOf(address(this)) - before;
+        uint256 later = token.balanceOf(address(this));
+        return later > before ? later - before : 0;
     }
 
     /// @notice Tokens for units that have left the vault already.

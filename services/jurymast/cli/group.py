@@ -10,6 +10,7 @@ import click
 from jurymast.cli.commands.dead import dead
 from jurymast.cli.commands.guard import guard
 from jurymast.cli.commands.health import certificate, health
+from jurymast.cli.commands.intent import intent
 from jurymast.cli.commands.keys import keys
 from jurymast.cli.commands.streams import streams
 from jurymast.cli.commands.tail import tail
@@ -40,6 +41,7 @@ for command in (
     certificate,
     verify,
     guard,
+    intent,
 ):
     cli.add_command(command)
 

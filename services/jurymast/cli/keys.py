@@ -1,5 +1,5 @@
-"""A directory of nkey seeds, one file per role, and the key of the observer that runs here: readable by their owner alone, never
-shown, never replaced by accident."""
+"""A directory of nkey seeds, one file per role, and the keys of the observer and the guards that run here: readable by their
+owner alone, never shown, never replaced by accident."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jurymast.credentials import public_key
 from jurymast.crypto.address import checksummed, parse_address
 from jurymast.crypto.secp256k1 import KEY_BYTES, SigningKey
 from jurymast.errors import Misconfigured
-from jurymast.permissions import observer_role
+from jurymast.permissions import MEMBERS, member_role
 
 PRIVATE_DIRECTORY, PRIVATE_FILE = 0o700, 0o600
 ANYBODY_ELSE, STRANGERS = 0o077, 0o007
@@ -25,7 +25,10 @@ ANYBODY_ELSE, STRANGERS = 0o077, 0o007
 class KeyDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
-        self.observer_key = self.path / "observer.key"
+
+    def key(self, service: str, number: int = 1) -> Path:
+        """By which a member of this service signs. The first one of it comes in as the service itself."""
+        return self.path / f"{MEMBERS[service]}{f'-{number}' if number > 1 else ''}.key"
 
     def file(self, role: str) -> Path:
         return self.path / f"{role}.seed"
@@ -38,25 +41,29 @@ class KeyDirectory:
                 self._write(self.file(role), nkeys.encode_seed(secrets.token_bytes(32), nkeys.PREFIX_BYTE_USER))
         return wanted
 
-    def observers(self, more: Iterable[str] = ()) -> tuple[str, ...]:
-        """The address of the observer that runs here, whose key is made if there is none; then those that have a seed here, and
-        more. The key is never made anew: its address stands in policies."""
+    def members(self, service: str, more: Iterable[str] = (), *, here: int = 1) -> tuple[str, ...]:
+        """The addresses of those that run here, whose keys are made if there are none; then those that have a seed here, and
+        more. A key is never made anew: its address stands in policies, or in contracts."""
+        numbers = range(1, here + 1)
         with self._private():
-            if not self.observer_key.exists():
-                self._write(self.observer_key, secrets.token_hex(KEY_BYTES).encode())
-        prefix = observer_role("")
+            for path in (self.key(service, number) for number in numbers):
+                if not path.exists():
+                    self._write(path, secrets.token_hex(KEY_BYTES).encode())
+        prefix, what = member_role(service, ""), MEMBERS[service]
         known = sorted(path.stem.removeprefix(prefix) for path in self.path.glob(f"{prefix}0x*.seed"))
-        return tuple(dict.fromkeys([self.observer(), *map(_checked, known), *map(_checked, more)]))
+        own = [self.address(service, number) for number in numbers]
+        return tuple(dict.fromkeys([*own, *(_checked(what, address) for address in (*known, *more))]))
 
-    def observer(self) -> str:
+    def address(self, service: str, number: int = 1) -> str:
+        path = self.key(service, number)
         try:
-            text = self.observer_key.read_text(encoding="ascii").strip()
+            text = path.read_text(encoding="ascii").strip()
             address = SigningKey(bytes.fromhex(text.removeprefix("0x"))).address
         except OSError as error:
-            raise Misconfigured(f"cannot read the key {self.observer_key}: {error.strerror}") from None
+            raise Misconfigured(f"cannot read the key {path}: {error.strerror}") from None
         except ValueError:  # Its text could hold part of the key.
-            raise Misconfigured(f"{self.observer_key} is not a secp256k1 key: 32 bytes in hexadecimal") from None
-        _keep_from_strangers(self.observer_key)
+            raise Misconfigured(f"{path} is not a secp256k1 key: 32 bytes in hexadecimal") from None
+        _keep_from_strangers(path)
         return checksummed(address)
 
     def public_key(self, role: str) -> str:
@@ -102,14 +109,14 @@ def _keep_from_strangers(path: Path) -> None:
         raise Misconfigured(f"{path} is open to others: chmod 600 it, or make new keys with --force")
 
 
-def _checked(address: str) -> str:
-    """Two ways to write one observer would be two roles."""
+def _checked(what: str, address: str) -> str:
+    """Two ways to write one member would be two roles."""
     try:
         if checksummed(parse_address(address)) == address:
             return address
     except ValueError as error:
-        raise Misconfigured(f"observer {error}") from None
-    raise Misconfigured(f"observer {address}: write it with its EIP-55 checksum, {checksummed(parse_address(address))}")
+        raise Misconfigured(f"{what} {error}") from None
+    raise Misconfigured(f"{what} {address}: write it with its EIP-55 checksum, {checksummed(parse_address(address))}")
 
 
 def read_seed(path: Path) -> str:

@@ -6,13 +6,13 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from jurymast.chains.rpc import open_session
 from jurymast.crypto.address import checksummed
 from jurymast.health_monitor.announce import Announcer
 from jurymast.health_monitor.decide.certify import refusal
 from jurymast.health_monitor.handlers import Monitor, Watch
 from jurymast.health_monitor.metrics import HealthMetrics
 from jurymast.health_monitor.probe import ChainProber
-from jurymast.health_monitor.rpc import open_session
 from jurymast.health_monitor.settings import HealthMonitorSettings
 from jurymast.health_monitor.store import Store
 from jurymast.messages.health import LAST_CERTIFICATE, SNAPSHOT, UNSIGNED

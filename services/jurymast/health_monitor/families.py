@@ -10,7 +10,8 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from jurymast.health_monitor.decide.sample import Answer, Failure
+from jurymast.chains.calls import Call, Failure
+from jurymast.health_monitor.decide.sample import Answer
 from jurymast.messages.health import Family
 
 HIGHEST = (1 << 63) - 1
@@ -18,11 +19,6 @@ SECOND_MS = 1_000
 
 Height = Annotated[int, msgspec.Meta(ge=0, le=HIGHEST)]
 Hexadecimal = Annotated[str, msgspec.Meta(pattern="^0x[0-9a-fA-F]{1,16}$")]
-
-
-class Call(NamedTuple):
-    method: str
-    params: tuple[Any, ...] = ()
 
 
 class Questions(NamedTuple):

@@ -7,9 +7,10 @@ import asyncio
 import aiohttp
 
 from jurymast import clock
-from jurymast.health_monitor.decide.sample import Answer, Failure, Sample
+from jurymast.chains.calls import Failure
+from jurymast.chains.rpc import Endpoint, Failed
+from jurymast.health_monitor.decide.sample import Answer, Sample
 from jurymast.health_monitor.families import FAMILIES, read
-from jurymast.health_monitor.rpc import Endpoint, Failed
 from jurymast.watchlist import Chain, Provider
 
 

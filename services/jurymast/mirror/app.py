@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from time import time
 
 from jurymast.book.ledger import Applied
 from jurymast.book.signed import domain
 from jurymast.book.state import Ledger
 from jurymast.bus import Lease
+from jurymast.chains.configured import open_chains, open_senders
 from jurymast.fold import Answer, Fold
 from jurymast.messages.intents import STANDS, SUBMIT
 from jurymast.messages.ledger import Told
 from jurymast.mirror.announce import Announcer
 from jurymast.mirror.decide.standings import Standings
 from jurymast.mirror.handlers import Intake
+from jurymast.mirror.relay import Relay, Site
 from jurymast.mirror.settings import MirrorSettings
+from jurymast.mirror.watch import Watch
 from jurymast.service import Frame
+
+log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -38,4 +45,27 @@ async def app(frame: Frame[MirrorSettings]) -> AsyncIterator[None]:
     frame.background("ledger", fold.run(frame.bus))
     frame.background("lease of announcements", lease.run())
     frame.background("announcements", lease.lead(announcer.lead))
+    await _relay(frame, fold, standings)
     yield
+
+
+async def _relay(frame: Frame[MirrorSettings], fold: Fold, standings: Standings) -> None:
+    """What moves between the ledger and the active chain; with a key and chains."""
+    settings = frame.settings
+    chains = await frame.enter(open_chains(settings.chains()))
+    if not chains:
+        log.warning("no chains with a contract are configured: JURYMAST_CHAINS_FILE names the file that holds them")
+        return
+    landing = Lease(frame.bus, "landing", frame.instance)
+    frame.background("lease of landing", landing.run())
+    frame.background("landing", landing.lead(Watch(frame.bus, fold, chains, settings.first_height).lead))
+    if (key := settings.signing_key()) is None:
+        log.warning("JURYMAST_SENDER_KEY is not set: this replica brings nothing to a chain")
+        return
+    senders = await frame.enter(open_senders(chains, key, Path(settings.sent), settings.most_per_unit))
+    sites = {number: Site(chains[number], sender) for number, sender in senders.items()}
+    relay = Relay(frame.bus, fold, standings, sites, settings.all_guards(), domain(settings.application_id))
+    lease = Lease(frame.bus, "relay", frame.instance)
+    frame.background("permits", relay.listen())
+    frame.background("lease of relay", lease.run())
+    frame.background("relay", lease.lead(relay.lead))

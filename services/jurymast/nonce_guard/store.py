@@ -24,7 +24,7 @@ from jurymast.journal.file import JournalFile
 from jurymast.messages.guard import JOURNAL, JournalHead
 from jurymast.nonce_guard.decide.memory import Told, forgotten
 from jurymast.nonce_guard.decide.veto import Journal, Veto, may_refuse, may_sign, may_sign_transition
-from jurymast.nonce_guard.decide.words import Finalized, Permit
+from jurymast.nonce_guard.decide.words import Finalized, Permit, Reference
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +74,8 @@ def recalled(entries: Iterable[Entry]) -> Journal:
         match entry:
             case Permitted():
                 journal.sign(_permit(entry))
-            case Declined(chain=chain, epoch=epoch, batch=batch):
-                journal.refused.add((chain, epoch, batch))
+            case Declined(chain=chain, epoch=epoch, batch=batch, body=body):
+                journal.refused.add((chain, epoch, batch, body))
             case Froze(epoch=epoch):
                 journal.freeze(epoch)
             case Moved(epoch=epoch, digest=digest):
@@ -110,12 +110,12 @@ class VetoStore:
         await self._durable()
         return None
 
-    async def refuse(self, permit: Permit) -> Veto | None:
-        if veto := may_refuse(self.journal, permit):
+    async def refuse(self, permit: Permit, finalized: Mapping[int, Finalized]) -> Veto | None:
+        if veto := may_refuse(self.journal, permit, finalized):
             return veto
-        if (permit.chain, permit.epoch, permit.batch) not in self.journal.refused:
+        if permit.reference not in self.journal.refused:
             self.journal.refuse(permit)
-            self._add(Declined(permit.chain, permit.epoch, permit.batch))
+            self._add(Declined(*permit.reference))
         await self._durable()
         return None
 
@@ -130,7 +130,7 @@ class VetoStore:
         leaving: int,
         epoch: int,
         digest: bytes,
-        cut: AbstractSet[tuple[int, int, int]],
+        cut: AbstractSet[Reference],
         finalized: Mapping[int, Finalized],
     ) -> Veto | None:
         if veto := may_sign_transition(self.journal, leaving, epoch, digest, cut, finalized):
@@ -140,6 +140,11 @@ class VetoStore:
             self._add(Moved(epoch, digest))
         await self._durable()
         return None
+
+    @property
+    def sequence(self) -> int:
+        """Of the last record."""
+        return self._file.head.sequence
 
     async def run(self) -> None:
         """Writes what has come together while the last was written. If that fails, nothing is signed any more."""

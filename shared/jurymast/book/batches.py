@@ -41,7 +41,7 @@ from jurymast.book.signed import (
     hash_of_amounts,
     hash_of_nonces,
 )
-from jurymast.book.state import BatchKey, Fate, Ledger, Match, Outstanding, Phase, Status, Transfer
+from jurymast.book.state import BatchKey, Fate, Identity, Ledger, Life, Match, Outstanding, Phase, Status, Transfer
 
 # -- planning ----------------------------------------------------------------------------------------------------------
 
@@ -50,7 +50,7 @@ def plan(ledger: Ledger, event: BatchPlanned) -> None:
     _check_place(ledger, event)
     for action in event.actions:
         key = identity(action.signed)
-        life = still_open(ledger, key)
+        life = still_open(ledger, key) if ledger.phase is Phase.OPEN else _not_ended(ledger, key)
         if life.action.signed != action.signed:
             raise NotOpen(*key)
         ledger.put(ledger.lives, key, life._replace(status=Status.PLANNED))
@@ -75,9 +75,18 @@ def check(ledger: Ledger, event: BatchPlanned) -> None:
         plan(ledger, event)
 
 
+def _not_ended(ledger: Ledger, key: Identity) -> Life:
+    """A batch that was lost, and is told again, may have executed before its owner cancelled."""
+    life = ledger.lives.get(key)
+    if life is None or life.status is not Status.OPEN:
+        raise NotOpen(*key)
+    return life
+
+
 def _check_place(ledger: Ledger, event: BatchPlanned) -> None:
+    """While its epoch is open; or, before the cut, when the bus has lost it and guards have signed it: the cut must know it."""
     fits(event.actions)
-    if ledger.phase is not Phase.OPEN or event.epoch != ledger.epoch:
+    if ledger.phase not in (Phase.OPEN, Phase.FROZEN) or event.epoch != ledger.opened:
         raise WrongPhase(event.epoch, ledger.epoch, ledger.phase.value)
     if event.chain != ledger.chain:
         raise WrongChain(event.chain)
@@ -89,7 +98,8 @@ def _check_place(ledger: Ledger, event: BatchPlanned) -> None:
     hash_of_nonces(event.dead)
     for id_, asset in event.absent:
         content = hash_of_absent([(id_, asset)])
-        if ledger.know(id_).since != ledger.cuts and (asset == NO_ASSET or ledger.balance(id_, asset).since != ledger.cuts):
+        known = ledger.know(id_).since != ledger.cuts and (asset == NO_ASSET or ledger.balance(id_, asset).since != ledger.cuts)
+        if known and ledger.phase is Phase.OPEN:  # A cut that was abandoned is none that the epoch began with.
             raise AlreadyEntered(content)
     for id_, nonce in event.dead:
         if not ledger.account(id_).nonces.used(nonce):
@@ -209,13 +219,28 @@ def resolve(ledger: Ledger, event: BatchResolved) -> None:
         raise WrongPhase(event.epoch, ledger.epoch, ledger.phase.value)
     if (batch := ledger.outstanding.get(event.key)) is None:
         raise NoSuchBatch(*event.key)
-    same = [each for each in ledger.outstanding.values() if each.planned.chain == event.chain]
-    first = min(same, key=lambda each: each.place)
-    if first is not batch:
-        raise OutOfOrder(*first.planned.key)
+    if (first := to_resolve(ledger, event.chain)[0]) != event.key:
+        raise OutOfOrder(*first)
     (_post if event.executed else _void)(ledger, batch)
     for match in batch.matches:
         ledger.put(ledger.doubted, match, ledger.epoch)
+
+
+def to_resolve(ledger: Ledger, chain: int) -> list[BatchKey]:
+    """In the order in which they were planned; but one that needs what others bring waits for them, as one that was lost and told
+    again stands behind those that draw on it."""
+    same = [each for each in ledger.outstanding.values() if each.planned.chain == chain]
+    return [each.planned.key for each in sorted(same, key=lambda each: (not _fits(ledger, each), each.place))]
+
+
+def _fits(ledger: Ledger, batch: Outstanding) -> bool:
+    """It could have executed before all others that are outstanding."""
+    left: defaultdict[tuple[bytes, int], int] = defaultdict(int)
+    for hold in batch.holds:
+        left[hold.account, hold.out_asset] -= hold.out_amount
+        left[hold.account, hold.in_asset] += hold.in_amount
+    paying = {(hold.account, hold.out_asset) for hold in batch.holds}
+    return all(left[key] + ledger.balance(*key).available + ledger.balance(*key).held >= 0 for key in paying)
 
 
 def _of_this_epoch(ledger: Ledger, key: BatchKey) -> Outstanding:

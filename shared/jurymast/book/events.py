@@ -90,6 +90,8 @@ class Credited(Said, frozen=True, kw_only=True):
 
     chain: int
     sequence: int
+    epoch: int
+    """In which it is credited: told later, the chain does not take the credit any more."""
     account: bytes
     asset: int
     amount: int

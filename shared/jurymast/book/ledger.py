@@ -104,8 +104,8 @@ def _deposit(ledger: Ledger, event: Deposited) -> None:
 
 
 def _credit(ledger: Ledger, event: Credited) -> None:
-    if ledger.phase is not Phase.OPEN:
-        raise WrongPhase(ledger.opened, ledger.epoch, ledger.phase.value)
+    if ledger.phase is not Phase.OPEN or event.epoch != ledger.epoch:
+        raise WrongPhase(event.epoch, ledger.epoch, ledger.phase.value)
     if event.chain == ledger.chain and event.sequence > ledger.opening:
         raise NotLate(event.sequence, ledger.opening)
     _count(ledger, event)

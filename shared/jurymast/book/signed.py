@@ -6,6 +6,7 @@ The domain names the application and no chain: the signature of an intent is goo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import ClassVar
 
 import msgspec
@@ -43,6 +44,7 @@ class Signed(Typed, frozen=True, kw_only=True):
         return keccak256(b"\x19\x01", domain_.separator, self.content())
 
 
+@cache
 def _camel(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(map(str.capitalize, others))
@@ -260,7 +262,7 @@ class BridgeIn(Signed, frozen=True, kw_only=True):
 
 # -- lists that guards sign by their hash ------------------------------------------------------------------------------
 
-ASSET_BYTES, AMOUNT_BYTES = 4, 8
+ACCOUNT_BYTES, ASSET_BYTES, AMOUNT_BYTES = 32, 4, 8
 
 
 def hash_of_actions(digests: Iterable[bytes]) -> bytes:
@@ -274,11 +276,18 @@ def hash_of_amounts(amounts: Mapping[int, int]) -> bytes:
 
 
 def hash_of_absent(absent: Iterable[tuple[bytes, int]]) -> bytes:
-    return keccak256(*(account + _packed(asset, ASSET_BYTES) for account, asset in absent))
+    return keccak256(*(_word(account) + _packed(asset, ASSET_BYTES) for account, asset in absent))
 
 
 def hash_of_nonces(nonces: Iterable[tuple[bytes, int]]) -> bytes:
-    return keccak256(*(account + _packed(nonce, AMOUNT_BYTES) for account, nonce in nonces))
+    return keccak256(*(_word(account) + _packed(nonce, AMOUNT_BYTES) for account, nonce in nonces))
+
+
+def _word(account: bytes) -> bytes:
+    """Of one size, or a list would have the hash of another one that is cut elsewhere."""
+    if len(account) != ACCOUNT_BYTES:
+        raise Malformed(f"an account of {len(account)} bytes")
+    return account
 
 
 def _packed(value: int, size: int) -> bytes:

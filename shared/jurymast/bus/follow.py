@@ -140,9 +140,15 @@ class Follower:
         except NotFoundError:
             raw = None
         there = (raw.subject or "", raw.data or b"") if raw else None
+        if there is None and await self._forgotten(sequence):
+            return
         if there is None or (what and there != what):
             raise Fatal(f"{self._stream.name} lost its end: what was read at {sequence} is not there any more")
         self._last = Taken(sequence, there)
+
+    async def _forgotten(self, sequence: int) -> bool:
+        """By a stream that may: it has got that far all the same."""
+        return self._stream.forgets and (await self._js.stream_info(self._stream.name)).state.last_seq >= sequence
 
     async def _page(self) -> list[Msg]:
         question = json.dumps({"seq": self._last.sequence + 1, "batch": PAGE, "max_bytes": PAGE_BYTES}).encode()

@@ -47,6 +47,11 @@ class Struct:
         if self._encode_type(self.name) != encoded:
             raise ValueError(f"{self.name}: the types it refers to, and no others, follow it in alphabetical order")
 
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Its own, in their order."""
+        return self._types[self.name]
+
     def hash(self, value: Any) -> bytes:
         """`hashStruct`: commits to the type and to every member."""
         return self._hash(self.name, value)

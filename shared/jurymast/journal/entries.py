@@ -46,11 +46,12 @@ class Permitted(Base, frozen=True, tag="permit"):
 
 
 class Declined(Base, frozen=True, tag="refusal"):
-    """It has promised never to sign this batch."""
+    """It has promised never to sign this batch with this body: somebody may claim another one under its number."""
 
     chain: Count
     epoch: Count
     batch: Count
+    body: Word
 
 
 class Froze(Base, frozen=True, tag="freeze"):

@@ -63,6 +63,7 @@ class RefusalLine(Line, frozen=True, tag_field="kind", tag="refusal"):
     chain: Whole
     epoch: Whole
     batch: Whole
+    body: Hex
 
 
 class FreezeLine(Line, frozen=True, tag_field="kind", tag="freeze"):
@@ -86,7 +87,7 @@ class ImportedLine(Line, frozen=True, tag_field="kind", tag="imported"):
 
 AnyLine = PermitLine | RefusalLine | FreezeLine | TransitionLine | LostLine | ImportedLine
 
-E = TypeVar("E", Permitted, Moved, Imported)
+E = TypeVar("E", Permitted, Declined, Moved, Imported)
 
 _encoder = msgspec.json.Encoder()
 _top: msgspec.json.Decoder[Top] = msgspec.json.Decoder(Top)
@@ -140,7 +141,7 @@ def _spelled(entry: Entry) -> AnyLine:
             identities = tuple((_hex(owner), nonce) for owner, nonce in entry.identities)
             return PermitLine(entry.chain, entry.epoch, entry.batch, entry.expiry, _hex(entry.body), identities)
         case Declined():
-            return RefusalLine(entry.chain, entry.epoch, entry.batch)
+            return RefusalLine(entry.chain, entry.epoch, entry.batch, _hex(entry.body))
         case Froze():
             return FreezeLine(entry.epoch)
         case Moved():
@@ -164,7 +165,7 @@ def _entry(line: AnyLine) -> Entry:
             identities = tuple((_bytes(owner), nonce) for owner, nonce in line.identities)
             return _sized(Permitted(line.chain, line.epoch, line.batch, line.expiry, _bytes(line.body), identities))
         case RefusalLine():
-            return Declined(line.chain, line.epoch, line.batch)
+            return _sized(Declined(line.chain, line.epoch, line.batch, _bytes(line.body)))
         case FreezeLine():
             return Froze(line.epoch)
         case TransitionLine():

@@ -5,10 +5,10 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from jurymast.messages import claims, dead, guard, health, intents, lease, ledger, service
+from jurymast.messages import claims, dead, guard, health, intents, lease, ledger, permits, service
 from jurymast.messages.channel import AnyChannel, Channel, Query
 
-FAMILIES: tuple[ModuleType, ...] = (claims, dead, guard, health, intents, lease, ledger, service)
+FAMILIES: tuple[ModuleType, ...] = (claims, dead, guard, health, intents, lease, ledger, permits, service)
 
 
 def channels(*families: ModuleType) -> list[AnyChannel]:

@@ -35,6 +35,12 @@ class IntentChanged(Message, frozen=True, kw_only=True):
     event: IntentAccepted | IntentCancelled | IntentExpired | IntentRejected
 
 
+class IntentGone(Message, frozen=True, kw_only=True):
+    """Its nonce was used on a chain, finally, and not by a batch: its owner cancelled it there."""
+
+    event: IntentCancelled
+
+
 class OrderChanged(Message, frozen=True, kw_only=True):
     event: OrderPlaced | OrderCancelled
 
@@ -72,7 +78,17 @@ class Arrived(Message, frozen=True, kw_only=True):
 
 
 Told: TypeAlias = (
-    IntentChanged | OrderChanged | MarketChanged | Planned | Ended | Doubt | Landed | CarriedOver | EpochMoved | Arrived
+    IntentChanged
+    | IntentGone
+    | OrderChanged
+    | MarketChanged
+    | Planned
+    | Ended
+    | Doubt
+    | Landed
+    | CarriedOver
+    | EpochMoved
+    | Arrived
 )
 
 INTENTS = Channel(
@@ -80,6 +96,13 @@ INTENTS = Channel(
     IntentChanged,
     summary="An intent, or whatever else needs a permit, was accepted, or ended without executing.",
     owner=MIRROR,
+    public=True,
+)
+GONE = Channel(
+    "ledger.intent.gone",
+    IntentGone,
+    summary="An intent that was claimed is released, and was cancelled by its owner on the chain.",
+    owner=NONCE_GUARD,
     public=True,
 )
 ORDERS = Channel("ledger.order.changed", OrderChanged, summary="An order was placed, or taken back.", owner=MIRROR, public=True)
@@ -123,5 +146,5 @@ EPOCHS = Channel("ledger.epoch.moved", EpochMoved, summary="An epoch was opened,
 ARRIVED = Channel("ledger.bridge.arrived", Arrived, summary="Tokens arrived over the bridge.", owner=BRIDGE, public=True)
 
 CHANNELS: tuple[Channel[Told], ...] = (
-    INTENTS, ORDERS, MARKETS, PLANNED, ENDED, DOUBT, LANDED, CARRIED_OVER, EPOCHS, ARRIVED,
+    INTENTS, GONE, ORDERS, MARKETS, PLANNED, ENDED, DOUBT, LANDED, CARRIED_OVER, EPOCHS, ARRIVED,
 )  # type: ignore[assignment]  # fmt: skip

@@ -90,6 +90,12 @@ library Typed {
         return keccak256(abi.encode(TERMS, it.asset, it.stake, it.players, it.oracle, it.feeBps, prizes, it.salt));
     }
 
+    /// @dev A list that does not end in the calldata is refused where it is read; to copy it would panic.
+    function hashCalldata(T.Terms calldata it) internal pure returns (bytes32) {
+        bytes32 prizes = keccak256(abi.encodePacked(it.prizesBps));
+        return keccak256(abi.encode(TERMS, it.asset, it.stake, it.players, it.oracle, it.feeBps, prizes, it.salt));
+    }
+
     function hash(T.Permit calldata it) internal pure returns (bytes32) {
         return keccak256(abi.encode(PERMIT, it));
     }

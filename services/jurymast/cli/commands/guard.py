@@ -1,4 +1,4 @@
-"""`jurymast guard journal`: check a guard's veto journal, and carry it elsewhere."""
+"""`jurymast guard`: how guards stand; check a guard's veto journal, and carry it elsewhere."""
 
 from __future__ import annotations
 
@@ -9,12 +9,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import msgspec
+from nats.aio.client import Client
 
+from jurymast.bus.query import Queries
+from jurymast.cli.commands.connect import with_nats
+from jurymast.cli.commands.printable import say
 from jurymast.crypto.address import checksummed, parse_address
-from jurymast.errors import Misconfigured
+from jurymast.errors import Misconfigured, Transient
 from jurymast.journal.entries import Entry, Froze, Lost, Permitted, highest_epoch
 from jurymast.journal.file import AnothersJournal, Contents, JournalFile, idle, read
 from jurymast.journal.portable import additions, exported, imported
+from jurymast.messages.channel import OPERATOR
+from jurymast.messages.permits import GUARD, GuardAsked, GuardStands
+from jurymast.telemetry import Tracer
+
+WITHIN_S = 1.0
 
 readable = click.Path(path_type=Path, dir_okay=False)
 
@@ -28,7 +38,35 @@ def _address(_: click.Context, __: click.Parameter, value: str) -> bytes:
 
 @click.group()
 def guard() -> None:
-    """What guards keep on their own disks."""
+    """How guards stand, and what they keep on their own disks."""
+
+
+@guard.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@with_nats
+async def status(nc: Client, *, as_json: bool) -> None:
+    """Show how each guard stands. Exit code 0: all that answer may sign; 1: not."""
+    answers = await Queries(nc, OPERATOR, Tracer(OPERATOR)).ask_all(GUARD, GuardAsked(), within_s=WITHIN_S)
+    if not answers:
+        raise Transient("no guard answers")
+    answers.sort(key=lambda each: each.guard)
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(answers)).decode())
+    else:
+        for line in (line for each in answers for line in _stands(each)):
+            say(line)
+    click.get_current_context().exit(0 if all(each.lost_before < 0 for each in answers) else 1)
+
+
+def _stands(each: GuardStands) -> Iterator[str]:
+    yield f"{each.guard}{'  leads' if each.leads else ''}  ({each.instance})"
+    yield f"  ledger {each.ledger:,}, claims {each.claims:,}, journal {each.journal:,}: {each.signed:,} permits"
+    yield f"  {each.waiting:,} batches wait for its signature, {each.unconcluded:,} claims for their outcome"
+    if each.frozen >= 0:
+        yield f"  signs nothing of epoch {each.frozen} and before"
+    if each.lost_before >= 0:
+        yield f"  its journal was lost: silent until a transition after epoch {each.lost_before} is final on every chain"
+    yield from (f"  {trouble}" for trouble in each.troubles)
 
 
 @guard.group()

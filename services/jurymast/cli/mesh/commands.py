@@ -46,11 +46,12 @@ port = click.IntRange(0, 65_535)
 @click.command()
 @click.option("--nats-port", type=port, default=0, help="Port of NATS; 0, the default, takes a free one.")
 @click.option("--redis-port", type=port, default=0, help="Port of Redis; 0, the default, takes a free one.")
+@click.option("--evm/--no-evm", default=True, show_default=True, help="With a local EVM chain.")
 @click.option("--allow-lossy", is_flag=True, help="Also make changes to streams that lose messages or guarantees.")
 @state_option
-def up(*, nats_port: int, redis_port: int, allow_lossy: bool, state_path: Path) -> None:
-    """Start NATS, Redis and the services, and watch over them until Ctrl-C."""
-    composed.up(replace(PLAN, allow_lossy=allow_lossy), state_path, nats_port=nats_port, redis_port=redis_port)
+def up(*, nats_port: int, redis_port: int, evm: bool, allow_lossy: bool, state_path: Path) -> None:
+    """Start NATS, Redis, the local chain and the services, and watch over them until Ctrl-C."""
+    composed.up(replace(PLAN, evm=evm, allow_lossy=allow_lossy), state_path, nats_port=nats_port, redis_port=redis_port)
 
 
 # -- down --------------------------------------------------------------------------------------------------------------
@@ -99,6 +100,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     monitor_url: str
     redis_url: str
     websocket_url: str
+    evm_url: str
     processes: list[Row]
 
 
@@ -118,6 +120,8 @@ def status(*, as_json: bool, state_path: Path) -> None:
         for reason in view.reasons(report.processes):
             say(reason)
         print(f"{mesh.nats_url}  {mesh.websocket_url}  {mesh.redis_url}  NATS monitoring {mesh.monitor_url}")
+        if mesh.evm_url:
+            print(f"{mesh.evm_url}  a local EVM chain")
     if not report.supervised:
         raise Fatal(f"nobody watches this mesh: `jurymast up` stops what is left and starts it again (state {state.path})")
     click.get_current_context().exit(0 if report.ready else 1)
@@ -135,6 +139,7 @@ async def _report(state: StateDirectory, mesh: Mesh) -> Report:
         monitor_url=mesh.monitor_url,
         redis_url=mesh.redis_url,
         websocket_url=mesh.websocket_url,
+        evm_url=mesh.evm_url,
         processes=rows,
     )
 
@@ -172,7 +177,7 @@ async def _row(record: Record, prober: Prober) -> Row:
 @click.option("--raw", is_flag=True, help="As it stands in the file.")
 @state_option
 def logs(*, service: str, follow: bool, lines: int, raw: bool, state_path: Path) -> None:
-    """Show the log of a service, of nats or redis, or of the supervisor (mesh)."""
+    """Show the log of a service, of nats, redis or evm, or of the supervisor (mesh)."""
     state = StateDirectory(state_path)
     known = state.known_logs()
     if not known:
@@ -220,7 +225,7 @@ class SignalName(click.Choice[str]):
 )
 @state_option
 def kill(service: str, name: str, state_path: Path) -> None:
-    """Send a signal to a service, to nats or to redis, as a drill. The supervisor brings it back."""
+    """Send a signal to a service, to nats, redis or evm, as a drill. The supervisor brings it back."""
     state = StateDirectory(state_path)
     mesh = _running_mesh(state)
     record = mesh.record(service)

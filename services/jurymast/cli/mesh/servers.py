@@ -17,6 +17,8 @@ import msgspec
 import nats
 from nats.errors import Error as NatsError
 
+from jurymast.chains.calls import Call
+from jurymast.chains.rpc import Endpoint, Failed
 from jurymast.cli.mesh.decide import Health
 from jurymast.cli.mesh.plan import HOST, Plan, Ports, Probe
 from jurymast.errors import Fatal, Misconfigured, Transient
@@ -50,7 +52,7 @@ def _executable(path: Path, name: str) -> Path:
     return path
 
 
-def choose_ports(nats_port: int, redis_port: int, services: int) -> Ports:
+def choose_ports(nats_port: int, redis_port: int, services: int, *, evm: bool = False) -> Ports:
     """Zero means any free one."""
     for port, option in ((nats_port, "--nats-port"), (redis_port, "--redis-port")):
         if port and not _is_free(port):
@@ -58,7 +60,7 @@ def choose_ports(nats_port: int, redis_port: int, services: int) -> Ports:
     if nats_port and nats_port == redis_port:
         raise Misconfigured(f"port {nats_port} cannot serve both NATS and Redis: leave out --nats-port or --redis-port")
     taken = {nats_port, redis_port}
-    wanted = 4 + services
+    wanted = 4 + services + evm
     free: list[int] = []
     for _ in range(PORT_TRIES * wanted):
         port = PORT_FIRST + secrets.randbelow(PORT_COUNT)
@@ -68,7 +70,8 @@ def choose_ports(nats_port: int, redis_port: int, services: int) -> Ports:
         if len(free) == wanted:
             nats, redis, websocket, monitor, *rest = free
             nats, redis = nats_port or nats, redis_port or redis
-            return Ports(nats=nats, websocket=websocket, monitor=monitor, redis=redis, services=tuple(rest))
+            chain = rest.pop() if evm else 0
+            return Ports(nats=nats, websocket=websocket, monitor=monitor, redis=redis, services=tuple(rest), evm=chain)
     raise Misconfigured(f"no {wanted} free ports between {PORT_FIRST} and {PORT_FIRST + PORT_COUNT} on {HOST}")
 
 
@@ -111,6 +114,8 @@ class Prober:
                 return await self._within(self._ask_redis(probe.url))
             case "http":
                 return await self._within(self._ask_service(probe.url))
+            case "evm":
+                return await self._ask_evm(probe.url)
 
     async def examine(self, probe: Probe) -> Health:
         """What people are told: of services the full health document."""
@@ -125,6 +130,14 @@ class Prober:
     async def _ask_service(self, url: str) -> Health:
         live, ready = await asyncio.gather(self._get(f"{url}/livez"), self._get(f"{url}/readyz"))
         return judge_service(live, ready)
+
+    async def _ask_evm(self, url: str) -> Health:
+        node = Endpoint(self._http, url, timeout_s=self._timeout_s, max_body_bytes=EXCERPT)
+        try:
+            await node.ask([Call("eth_blockNumber")])
+        except Failed as failed:
+            return Health(alive=False, ready=False, reason=failed.failure.detail)
+        return Health(alive=True, ready=True)
 
     async def _examine_service(self, url: str) -> Health:
         return judge_document(*await self._get(f"{url}/healthz"))

@@ -54,6 +54,7 @@ class Mesh(msgspec.Struct, frozen=True, kw_only=True):
     monitor_url: str
     redis_url: str
     websocket_url: str = ""
+    evm_url: str = ""
     processes: tuple[Record, ...]
 
     def ended(self) -> Mesh:
@@ -89,7 +90,7 @@ class StateDirectory:
     def make(self) -> None:
         """Make the directories, or say in one line why a mesh cannot live here."""
         with self._writing():
-            for directory in (self.path / "nats", self.path / "redis", self.logs):
+            for directory in (self.path / "nats", self.path / "redis", self.path / "evm", self.path / "guards", self.logs):
                 directory.mkdir(parents=True, exist_ok=True)
             probe = self.path / f"writable.{os.getpid()}"
             probe.write_bytes(b"\n")

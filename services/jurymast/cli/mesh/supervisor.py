@@ -11,8 +11,9 @@ from pathlib import Path
 
 import psutil
 
+from jurymast.chains.local.evm.prepare import prepare
 from jurymast.cli.keys import read_seed
-from jurymast.cli.mesh import logs, plan, processes, servers, view
+from jurymast.cli.mesh import keep, logs, plan, processes, servers, view
 from jurymast.cli.mesh.decide import Action, Child, Ended, Health, Idle, Seen, State, decide, hopeless
 from jurymast.cli.mesh.logs import Line, Tail
 from jurymast.cli.mesh.plan import SUPERVISOR, Plan, Ports, Program
@@ -143,6 +144,8 @@ class Supervisor:
         if time.monotonic() < unit.probe_at:
             return None
         health = await self._prober.ask(unit.program.probe)
+        if health.alive and (kept := unit.program.kept):
+            await asyncio.to_thread(keep.remember, *kept)
         if health.ready and not unit.prepared:
             health = await self._prepare(unit)
         elif not health.alive and unit.program.kind == "server":
@@ -153,7 +156,13 @@ class Supervisor:
         return health
 
     async def _prepare(self, unit: Unit) -> Health:
-        """NATS is of use once it is durable and has its streams; everything else is once it says so."""
+        """NATS is of use once it is durable and has its streams, a chain once it has its contracts; all else once it says so."""
+        if unit.program.probe.protocol == "evm":
+            try:
+                for sentence in await prepare(self._ports.evm_url, self._plan.contracts):
+                    self.say("info", f"evm: {sentence}")
+            except Transient as error:
+                return Health(alive=True, ready=False, reason=str(error))
         if unit.program.probe.protocol == "nats":
             try:
                 await self._prober.assert_durable(self._ports.monitor_url)
@@ -187,6 +196,8 @@ class Supervisor:
     def _act(self, unit: Unit, action: Action | None) -> None:
         if action is Action.START:
             unit.prepared = False
+            if (kept := unit.program.kept) and keep.restore(*kept):
+                self.say("warning", f"{unit.name}: {kept.path} was cut short when it was written last: going on from the copy")
             unit.probe_at = time.monotonic()
             unit.running = processes.spawn(unit.program, unit.log)
         elif action is Action.KILL and unit.running:
@@ -229,6 +240,7 @@ class Supervisor:
             monitor_url=self._ports.monitor_url,
             redis_url=self._ports.redis_url,
             websocket_url=self._ports.websocket_url,
+            evm_url=self._ports.evm_url,
             processes=tuple(unit.record() for unit in self._units.values()),
         )
         if mesh == self._saved:
@@ -253,9 +265,10 @@ class Supervisor:
         ready = self._all_ready() and not self._stopping
         if ready and not self._ever_ready:
             self._ever_ready = True
+            urls = self._ports.nats_url, self._ports.redis_url, self._ports.evm_url
             self.say(
                 "info",
-                f"ready in {time.monotonic() - self._began:.1f} s: {self._ports.nats_url} {self._ports.redis_url}, "
+                f"ready in {time.monotonic() - self._began:.1f} s: {' '.join(filter(None, urls))}, "
                 f"NATS monitoring {self._ports.monitor_url}; stop with Ctrl-C or `jurymast down --state {self._state.path}`",
             )
         elif ready and not self._was_ready:

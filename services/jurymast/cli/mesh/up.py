@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from jurymast.chains.local.evm.install import find_anvil
 from jurymast.cli.mesh import plan, processes, servers, view
 from jurymast.cli.mesh.plan import SUPERVISOR, Plan
 from jurymast.cli.mesh.servers import Prober
@@ -21,7 +22,7 @@ from jurymast.errors import Misconfigured
 def up(mesh_plan: Plan, state_path: Path, *, nats_port: int = 0, redis_port: int = 0) -> None:
     """Run this mesh until SIGINT, SIGTERM or SIGHUP. Returns when nothing of it runs any more."""
     began = time.monotonic()
-    binaries = servers.find_nats(), servers.find_redis()
+    binaries = servers.find_nats(), servers.find_redis(), find_anvil() if mesh_plan.evm else None
     state = StateDirectory(state_path)
     state.make()
     with state.locked(processes.own_identity()):
@@ -29,16 +30,18 @@ def up(mesh_plan: Plan, state_path: Path, *, nats_port: int = 0, redis_port: int
 
 
 async def _up(
-    mesh_plan: Plan, state: StateDirectory, binaries: tuple[Path, Path], wanted_ports: tuple[int, int], began: float
+    mesh_plan: Plan, state: StateDirectory, binaries: tuple[Path, Path, Path | None], wanted_ports: tuple[int, int], began: float
 ) -> None:
     cleaned = await clean(state, mesh_plan.timing.stop_s)
-    ports = servers.choose_ports(*wanted_ports, services=len(mesh_plan.services))  # After the leftovers are off them.
-    mesh_plan = replace(mesh_plan, observers=state.keys.observers())
+    # After the leftovers are off them.
+    ports = servers.choose_ports(*wanted_ports, services=len(mesh_plan.services), evm=mesh_plan.evm)
+    here = mesh_plan.members_here.items()
+    mesh_plan = replace(mesh_plan, members={service: state.keys.members(service, here=count) for service, count in here})
     roles = mesh_plan.access.roles
     state.keys.make(roles)
     state.write_nats_conf(plan.nats_conf(mesh_plan, ports, state.path, state.keys.public_keys(roles)))
     seeds = {role: state.keys.file(role) for role in roles}
-    services = plan.services(mesh_plan, ports, state.path, seeds, state.keys.observer_key)
+    services = plan.services(mesh_plan, ports, state.path, seeds, state.keys.key)
     programs = (*plan.servers(ports, state.path, *binaries), *services)
     async with AsyncExitStack() as stack:
         prober = await stack.enter_async_context(Prober(mesh_plan.timing.probe_s))

@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import Literal
 
 from jurymast.certificate import longest_gap_ms
-from jurymast.health_monitor.decide.sample import NETWORK, Answer, Failure, Sample
+from jurymast.chains.calls import NETWORK, Failure
+from jurymast.health_monitor.decide.sample import Answer, Sample
 from jurymast.messages.health import NEVER_MS, Evidence, Policy
 
 FULL_SCORE = 1_000

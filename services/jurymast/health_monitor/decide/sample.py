@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-FailureKind = Literal[
-    "unreachable",  # No connection: refused, reset, no such name, no valid certificate.
-    "timeout",
-    "http",  # A status other than 200.
-    "garbage",  # Not the JSON that was asked for.
-    "huge",
-    "error",  # A well-formed refusal.
-    "wrong-chain",
-    "impossible",  # Heights that contradict each other.
-]
-NETWORK: frozenset[FailureKind] = frozenset({"unreachable", "timeout"})
-"""What one also gets when one's own network is down."""
+from jurymast.chains.calls import Failure
 
 
 class Answer(NamedTuple):
@@ -25,14 +14,6 @@ class Answer(NamedTuple):
     """The last block at any commitment."""
     finalized: int
     clock_ms: int
-
-
-class Failure(NamedTuple):
-    kind: FailureKind
-    detail: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.detail}"
 
 
 class Sample(NamedTuple):

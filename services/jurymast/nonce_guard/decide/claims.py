@@ -7,6 +7,7 @@ Whoever reads checks again, as a server that lost its tail, or was set up otherw
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Literal, NamedTuple
 
 from jurymast.nonce_guard.decide.fate import next_attempt
@@ -50,14 +51,20 @@ class Unclaimable(NamedTuple):
     reason: str
 
 
-def plan(permit: Permit, fates: Mapping[Identity, Sequence[Fate | None]], last: Record | None) -> Plan | Unclaimable:
-    """What to publish, given the last epoch record and what became of every earlier attempt (None: not known yet)."""
+def plan(
+    permit: Permit,
+    fates: Mapping[Identity, Sequence[Fate | None]],
+    last: Record | None,
+    held: AbstractSet[Identity] = frozenset(),
+) -> Plan | Unclaimable:
+    """What to publish, given the last epoch record and what became of every earlier attempt (None: not known yet). `held` are
+    claimed for just this already: somebody may have claimed a part of a batch."""
     if not opens(last, permit):
         return Unclaimable(f"epoch {permit.epoch} is not open for chain {permit.chain}")
-    if not 0 < len(permit.identities) <= MOST:
-        return Unclaimable(f"{len(permit.identities)} claims do not fit into one publish of 1 to {MOST}")
+    if not 0 < len(permit.identities - held) <= MOST:
+        return Unclaimable(f"{len(permit.identities - held)} claims do not fit into one publish of 1 to {MOST}")
     attempts: list[tuple[Identity, int]] = []
-    for identity in sorted(permit.identities):
+    for identity in sorted(permit.identities - held):
         if (attempt := next_attempt(fates.get(identity, ()))) is None:
             return Unclaimable(f"nonce {identity[1]} of {identity[0].hex()} was claimed before, and is not released")
         attempts.append((identity, attempt))
@@ -73,6 +80,20 @@ def counts(claim: Claim, records: Iterable[Record]) -> bool:
     below = [record for record in records if record.sequence < claim.sequence]
     last = max(below, key=lambda record: record.sequence, default=None)
     return last is not None and (last.state, last.epoch, last.chain) == ("open", claim.epoch, claim.chain)
+
+
+def fates(
+    claims: Iterable[Claim], records: Sequence[Record], outcomes: Mapping[tuple[Identity, int], Fate]
+) -> dict[Identity, list[Fate | None]]:
+    """Of each attempt in the log, for the next plan. One that does not count is nobody's to sign, and as good as released; its
+    subject is taken all the same."""
+    known: dict[tuple[Identity, int], Fate | None] = dict(outcomes)
+    for claim in claims:
+        known.setdefault((claim.identity, claim.attempt), None if counts(claim, records) else "released")
+    found: dict[Identity, list[Fate | None]] = {}
+    for identity, attempt in sorted(known):
+        found.setdefault(identity, []).append(known[identity, attempt])
+    return found
 
 
 def claimed(permit: Permit, claims: Iterable[Claim], records: Sequence[Record]) -> Veto | None:

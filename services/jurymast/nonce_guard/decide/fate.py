@@ -10,17 +10,19 @@ from jurymast.nonce_guard.decide.words import Fate, Finalized, Identity, Permit
 def fate(permit: Permit, identity: Identity, state: Finalized | None, refusals: int, guards: int, threshold: int) -> Fate | None:
     """From one finalized state that a quorum of independent providers gave; None: in doubt, which is never guessed.
 
-    A used nonce without a record of the batch means that its owner cancelled, never that it executed.
+    A used nonce without a record of the batch means that its owner cancelled, never that it executed. A record stands above any
+    promise: a guard that broke its own has said nothing.
     """
+    seen = state if state and state.chain == permit.chain else None
+    if seen and (permit.epoch, permit.batch) in seen.executed:
+        return "executed"
     if refusals > guards - threshold:
         return "released"
-    if state is None or state.chain != permit.chain:
+    if seen is None:
         return None
-    if (permit.epoch, permit.batch) in state.executed:
-        return "executed"
-    if identity in state.used:
+    if identity in seen.used:
         return "cancelled"
-    return "released" if state.shows_dead(permit, identity) else None
+    return "released" if seen.shows_dead(permit, identity) else None
 
 
 def next_attempt(fates: Sequence[Fate | None]) -> int | None:

@@ -8,6 +8,12 @@ from typing import Literal, NamedTuple
 Identity = tuple[bytes, int]
 """(account, nonce), or (match, step). Whatever the body: at most one of an identity ever executes."""
 
+BatchKey = tuple[int, int, int]
+"""Chain, epoch and number."""
+
+Reference = tuple[int, int, int, bytes]
+"""The same, and the body: whoever may claim at all may claim anything under any number."""
+
 Fate = Literal["executed", "cancelled", "released"]
 
 
@@ -22,6 +28,14 @@ class Permit(NamedTuple):
     body: bytes
     """Commits to actions, prices and lists."""
     identities: frozenset[Identity]
+
+    @property
+    def key(self) -> BatchKey:
+        return self.chain, self.epoch, self.batch
+
+    @property
+    def reference(self) -> Reference:
+        return (*self.key, self.body)
 
 
 class Finalized(NamedTuple):
@@ -39,9 +53,14 @@ class Finalized(NamedTuple):
 
         A clock stands still while its chain is halted, so only the finalized clock of the chain itself counts, never wall time.
         """
-        return (
-            self.chain == permit.chain
-            and (permit.epoch, permit.batch) not in self.executed
-            and identity not in self.used
-            and (self.epoch > permit.epoch or self.clock > permit.expiry)
-        )
+        return self._shows_unexecuted(permit) and identity not in self.used and self._shows_late(permit)
+
+    def shows_void(self, permit: Permit) -> bool:
+        """The batch has not executed here and never will: it is too late, or one of its nonces is used up without it."""
+        return self._shows_unexecuted(permit) and (self._shows_late(permit) or not self.used.isdisjoint(permit.identities))
+
+    def _shows_unexecuted(self, permit: Permit) -> bool:
+        return self.chain == permit.chain and (permit.epoch, permit.batch) not in self.executed
+
+    def _shows_late(self, permit: Permit) -> bool:
+        return self.epoch > permit.epoch or self.clock > permit.expiry

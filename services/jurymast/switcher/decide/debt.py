@@ -1,8 +1,8 @@
 """What a chain that failed still owes the active one, and in which order it is settled.
 
 Nothing it says counts before a fence on it is final: until then old permits may execute there, and deposits land. After it its
-word is complete, and each piece is carried over once: batches in the order in which they were planned, then deposits, then what
-its users did for themselves.
+word is complete, and each piece is carried over once: deposits, since batches may have paid out of them; batches, in the order in
+which the ledger resolves them; then what its users did for themselves.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Owed(NamedTuple):
     """What the ledger knows of it."""
 
     batches: tuple[BatchKey, ...]
-    """In doubt, in the order in which they were planned."""
+    """In doubt, in the order in which the ledger resolves them."""
     counted: AbstractSet[int]
     """Deposits of this chain that were counted or credited."""
     floors: Mapping[bytes, int]
@@ -91,14 +91,12 @@ def settle(owed: Owed, source: Source | None, epoch: int) -> Next:
         return Await()
     if source.epoch < epoch:
         return Fence(epoch)
-    if owed.batches:
-        first = owed.batches[0]
-        return Resolve(first, first[1:] in source.executed)
     return next(_carried_over(owed, source), Settled())
 
 
-def _carried_over(owed: Owed, source: Source) -> Iterator[Credit | Raise | Register | Submit]:
+def _carried_over(owed: Owed, source: Source) -> Iterator[Credit | Resolve | Raise | Register | Submit]:
     yield from (Credit(sequence) for sequence in sorted(source.deposits - owed.counted))
+    yield from (Resolve(batch, batch[1:] in source.executed) for batch in owed.batches)
     yield from (Raise(*each) for each in sorted(source.floors.items()) if each[1] > owed.floors.get(each[0], 0))
     yield from (Register(*each) for each in sorted(source.registered.items()) if each[0] not in owed.registered)
     yield from (Submit(content) for content in sorted(source.submitted - owed.submitted))

@@ -62,6 +62,8 @@ class Seen(NamedTuple):
     """What the log and finalized states of the chains show."""
 
     done: AbstractSet[Step]
+    """The target is activated once it is in the new epoch with the root of the cut in the log. With another, signed from a
+    cut that the bus has lost since, it is not, and the number is burnt."""
     alive: AbstractSet[int]
     held: bool = False
     """An operator has paused the switch."""
@@ -136,8 +138,8 @@ def _away(switch: Switch, seen: Seen, rule: Rule) -> bool:
 
 
 def _burn(switch: Switch, seen: Seen, step: Step) -> Next:
-    """For whichever chain is alive; with none, nothing is moved."""
-    for chain in (switch.target, switch.source):
+    """For whichever chain is alive, also one that an earlier number was burnt for; with none, nothing is moved."""
+    for chain in (switch.target, switch.source, *sorted(seen.alive)):
         if chain in seen.alive:
             return Burn(step, chain, switch.entering + 1)
     return Wait(step, None)

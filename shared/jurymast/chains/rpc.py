@@ -14,10 +14,11 @@ from urllib.parse import unquote, unquote_plus
 import aiohttp
 import msgspec
 
-from jurymast.health_monitor.decide.sample import Failure, FailureKind
-from jurymast.health_monitor.families import Call
+from jurymast.chains.calls import Call, Failure, FailureKind, Refused
 
 OK = 200
+MOST_CALLS = 100
+"""In one request; more than that some providers refuse."""
 SECRET_CHARACTERS = 4
 """Any part of an address that is as long may be a key."""
 DETAIL_CHARACTERS = 100
@@ -29,7 +30,7 @@ HEADERS = {
 
 
 class Failed(Exception):
-    """The probe failed; `failure` says how."""
+    """No answer that can be used; `failure` says why."""
 
     def __init__(self, kind: FailureKind, detail: str) -> None:
         super().__init__(f"{kind}: {detail}")
@@ -39,6 +40,7 @@ class Failed(Exception):
 class _Error(msgspec.Struct):
     code: int = 0
     message: Any = ""
+    data: Any = ""
 
 
 class _Reply(msgspec.Struct):
@@ -58,7 +60,6 @@ async def open_session() -> AsyncIterator[aiohttp.ClientSession]:
     # Every request has its own deadline.
     async with aiohttp.ClientSession(
         connector=connector,
-        headers=HEADERS,
         timeout=aiohttp.ClientTimeout(),
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -67,7 +68,7 @@ async def open_session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 class Endpoint:
-    """One provider's address. Learns whether it takes batches."""
+    """One provider's address. Learns whether it takes batches; long ones are sent in parts."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, *, timeout_s: float, max_body_bytes: int) -> None:
         self._session = session
@@ -79,6 +80,15 @@ class Endpoint:
 
     async def ask(self, calls: Sequence[Call]) -> list[msgspec.Raw]:
         """The results in the order of the calls, all within one deadline; `Failed` if any of them fails."""
+        results = []
+        for answer in await self.ask_each(calls):
+            if isinstance(answer, Refused):
+                raise Failed("error", str(answer))
+            results.append(answer)
+        return results
+
+    async def ask_each(self, calls: Sequence[Call]) -> list[msgspec.Raw | Refused]:
+        """The same, where a call that is refused says something too."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._ask(calls)
@@ -95,7 +105,13 @@ class Endpoint:
         """Some repeat the key that they refuse. Cut only afterwards, or half a key would show."""
         return self._secrets.sub("***", text)[:DETAIL_CHARACTERS]
 
-    async def _ask(self, calls: Sequence[Call]) -> list[msgspec.Raw]:
+    async def _ask(self, calls: Sequence[Call]) -> list[msgspec.Raw | Refused]:
+        answers: list[msgspec.Raw | Refused] = []
+        for first in range(0, len(calls), MOST_CALLS):
+            answers += await self._ask_part(calls[first : first + MOST_CALLS])
+        return answers
+
+    async def _ask_part(self, calls: Sequence[Call]) -> list[msgspec.Raw | Refused]:
         if self._batches and len(calls) > 1:
             body = await self._post([_request(number, call) for number, call in enumerate(calls)])
             if body.lstrip()[:1] != b"{":
@@ -106,7 +122,7 @@ class Endpoint:
 
     async def _post(self, payload: Any) -> bytes:
         data = msgspec.json.encode(payload)
-        async with self._session.post(self._url, data=data, allow_redirects=False) as response:
+        async with self._session.post(self._url, data=data, headers=HEADERS, allow_redirects=False) as response:
             if response.status != OK:
                 raise Failed("http", f"status {response.status}")
             if response.headers.get("Content-Encoding", "identity") != "identity":
@@ -137,19 +153,24 @@ def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
         raise Failed("garbage", f"{what}, {len(body)} bytes") from None
 
 
-def _in_order(replies: Sequence[_Reply], expected: int) -> list[msgspec.Raw]:
+def _in_order(replies: Sequence[_Reply], expected: int) -> list[msgspec.Raw | Refused]:
     by_id = {reply.id: reply for reply in replies}
-    found = []
+    found: list[msgspec.Raw | Refused] = []
     for number in range(expected):
         reply = by_id.get(number)
         if reply is None:
             raise Failed("garbage", "an answer without a reply to every call")
         if reply.error is not None:
-            raise Failed("error", f"{reply.error.code} {reply.error.message}")
-        if not bytes(reply.result):
+            found.append(Refused(reply.error.code, str(reply.error.message), _revert_data(reply.error.data)))
+        elif not bytes(reply.result):
             raise Failed("garbage", "a reply without a result")
-        found.append(reply.result)
+        else:
+            found.append(reply.result)
     return found
+
+
+def _revert_data(data: Any) -> str:
+    return data if isinstance(data, str) and data.startswith("0x") else ""
 
 
 def _secrets(url: str) -> re.Pattern[str]:

@@ -1,0 +1,1 @@
+"""Development chains: real nodes on this machine, part of the local mesh."""
