@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from jurymast.envelope import BATCH_HEADER, ERROR_HEADER, ID_HEADER
+from jurymast.envelope import ALONE_HEADER, BATCH_HEADER, ERROR_HEADER, ID_HEADER
 from jurymast.messages.channel import SCHEMA_HEADER, AnyChannel, Query
 from jurymast.streams import Table
 from jurymast.subjects import overlap
@@ -34,7 +34,8 @@ _CREATED_HEADERS: Node = {
     BATCH_HEADER: {
         "type": "string",
         "description": "Of all messages that were stored together. Each subject takes one message, ever.",
-    }
+    },
+    ALONE_HEADER: {"type": "string", "description": "Instead of it, of what was stored alone."},
 }
 _ANSWER_HEADERS: Node = {
     ERROR_HEADER: {"type": "string", "description": "Why there is no answer; the payload is empty then, and has no schema."}

@@ -12,6 +12,8 @@ EXPECT_SUBJECT_HEADER = "Nats-Expected-Last-Subject-Sequence-Subject"
 BATCH_HEADER = "Nats-Batch-Id"
 BATCH_SEQUENCE_HEADER = "Nats-Batch-Sequence"
 BATCH_COMMIT_HEADER = "Nats-Batch-Commit"
+ALONE_HEADER = "Jurymast-Write"
+"""Of what is written alone where others are written in batches: the same that a batch's id begins with."""
 ERROR_HEADER = "Jurymast-Error"
 
 

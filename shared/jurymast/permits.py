@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from jurymast.book.events import BatchPlanned
 from jurymast.book.signed import Permit, Signed, hash_of_absent, hash_of_actions, hash_of_amounts, hash_of_nonces
 from jurymast.crypto import eip712
@@ -17,6 +19,8 @@ from jurymast.crypto.keccak import keccak256
 from jurymast.crypto.secp256k1 import recover
 from jurymast.errors import Rejected
 from jurymast.messages.permits import PermitRefused, PermitSigned
+
+NUMBER_BYTES = 8
 
 
 class Refusal(Signed, frozen=True, kw_only=True):
@@ -46,21 +50,33 @@ class Forged(Rejected):
         self.guard = guard
 
 
+def numbered(planned: BatchPlanned) -> BatchPlanned:
+    """With the number that follows from all the rest of it. Two bodies never share one, not even if the bus forgets the first: a
+    chain's record of a number says which batch executed."""
+    actions = hash_of_actions(action.signed.content() for action in planned.actions)
+    body = _permit(msgspec.structs.replace(planned, batch=0), actions).content()
+    return msgspec.structs.replace(planned, batch=int.from_bytes(body[:NUMBER_BYTES], "big"))
+
+
 def drafted(planned: BatchPlanned, domain: Domain) -> Drafted:
     """Everything that is hashed and signed about a batch."""
     owners = tuple(action.signed.digest(domain) for action in planned.actions)
-    permit = Permit(
+    permit = _permit(planned, hash_of_actions(owners))
+    body = permit.content()
+    return Drafted(permit, body, digest(body, domain), owners)
+
+
+def _permit(planned: BatchPlanned, actions: bytes) -> Permit:
+    return Permit(
         chain=planned.chain,
         epoch=planned.epoch,
         batch=planned.batch,
         expiry=planned.expiry,
-        actions=hash_of_actions(owners),
+        actions=actions,
         prices=hash_of_amounts(planned.prices),
         absent=hash_of_absent(planned.absent),
         dead=hash_of_nonces(planned.dead),
     )
-    body = permit.content()
-    return Drafted(permit, body, digest(body, domain), owners)
 
 
 def digest(body: bytes, domain: Domain) -> bytes:
@@ -76,7 +92,7 @@ def check(said: PermitSigned | PermitRefused, domain: Domain) -> bytes:
     if isinstance(said, PermitSigned):
         signed = digest(said.body, domain)
     else:
-        signed = refusal(said.chain, said.epoch, said.batch, said.body).digest(domain)
+        signed = refusal(said.chain, said.epoch, said.batch, bytes.fromhex(said.body)).digest(domain)
     guard = parse_address(said.guard)
     if recover(signed, said.signature) != guard:
         raise Forged(said.guard)

@@ -1,4 +1,4 @@
-"""Every figure that is promised, beside the raw client's in the same run: `python -m tests.bench [--quick]`."""
+"""Every figure that is promised, beside the raw client's in the same run: `python -m tests.bench [--quick] [GROUP ...]`."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tests.bench import book, claims, crypto, footprint, health, latency, lone, model, startup, throughput
+from tests.bench import book, claims, crypto, footprint, health, latency, lone, model, permits, startup, throughput
 from tests.bench.figure import FULL, QUICK, Figure, Scale, Verdict
 
-GROUPS = (startup, footprint, health, crypto, book, model, claims, lone, throughput, latency)
+GROUPS = (startup, footprint, health, crypto, book, model, claims, permits, lone, throughput, latency)
+NAMES = [group.__name__.rpartition(".")[2] for group in GROUPS]
 LOG_WIDTH = 120
 STYLES: dict[Verdict, str] = {"": "", "ok": "green", "MISS": "red"}
 
 
-async def measure(scale: Scale, console: Console) -> list[Figure]:
+async def measure(scale: Scale, console: Console, wanted: list[str]) -> list[Figure]:
     figures: list[Figure] = []
-    for group in GROUPS:
+    for name, group in zip(NAMES, GROUPS, strict=True):
+        if wanted and name not in wanted:
+            continue
         began = time.monotonic()
         figures += [figure async for figure in group.measure(scale)]
-        console.print(f"[dim]measured {group.__name__.rpartition('.')[2]} in {time.monotonic() - began:.0f} s[/dim]")
+        console.print(f"[dim]measured {name} in {time.monotonic() - began:.0f} s[/dim]")
     return figures
 
 
@@ -59,12 +62,14 @@ def _target(figure: Figure) -> str:
 def main() -> int:
     options = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     options.add_argument("--quick", action="store_true", help="less of everything: a look, not a verdict; never fails")
-    quick: bool = options.parse_args().quick
+    options.add_argument("groups", nargs="*", choices=[[], *NAMES], metavar="GROUP", help=f"only these: {', '.join(NAMES)}")
+    chosen = options.parse_args()
+    quick: bool = chosen.quick
     console, began = Console(), time.monotonic()
     if not console.is_terminal:
         console.width = LOG_WIDTH
     load = os.getloadavg()[0]
-    figures = uvloop.run(measure(QUICK if quick else FULL, console))
+    figures = uvloop.run(measure(QUICK if quick else FULL, console, chosen.groups))
     what = "a quick look" if quick else "figures"
     machine = f"load of the machine at the start {load:.1f} on {os.cpu_count()} cores"
     console.print(table(figures, f"{what}, {time.monotonic() - began:.0f} s, {machine}"))

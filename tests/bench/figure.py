@@ -31,6 +31,10 @@ class Scale:
     claim_batches: int
     """At most, however small they are."""
     claim_runs: int
+    permits: int
+    """Intents of one round."""
+    permit_runs: int
+    permit_lone: int
     cold_install: bool
 
 
@@ -48,6 +52,9 @@ QUICK = Scale(
     claims=4_000,
     claim_batches=50,
     claim_runs=1,
+    permits=2_000,
+    permit_runs=1,
+    permit_lone=100,
     cold_install=False,
 )
 FULL = Scale(
@@ -64,6 +71,9 @@ FULL = Scale(
     claims=30_000,
     claim_batches=400,
     claim_runs=7,
+    permits=12_000,
+    permit_runs=3,
+    permit_lone=600,
     cold_install=True,
 )
 

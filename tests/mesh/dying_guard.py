@@ -23,15 +23,21 @@ def die(*_: Any) -> None:
 
 
 def deadly(point: str) -> None:
-    publish, claim, conclude = Bus.publish, ClaimsLog.claim, ClaimsLog.conclude
+    publish, new, claim, conclude = Bus.publish, Bus.publish_new, ClaimsLog.claim, ClaimsLog.conclude
 
     async def dying_publish(bus: Bus, channel: Any, message: Any, **options: Any) -> int:
-        if point == "journaled" and channel is SIGNED:  # It is the next thing that is done.
-            die()
         sequence = await publish(bus, channel, message, **options)
-        if {"signed": SIGNED, "kept": KEPT, "ended": ENDED}.get(point) is channel:
+        if {"kept": KEPT, "ended": ENDED}.get(point) is channel:
             die()
         return sequence
+
+    async def dying_new(bus: Bus, channel: Any, messages: Any, **options: Any) -> Any:
+        if point == "journaled" and channel is SIGNED:  # It is the next thing that is done.
+            die()
+        answer = await new(bus, channel, messages, **options)
+        if point == "signed" and channel is SIGNED:
+            die()
+        return answer
 
     async def dying_claim(log: ClaimsLog, *args: Any, **options: Any) -> Any:
         answer = await claim(log, *args, **options)
@@ -45,7 +51,7 @@ def deadly(point: str) -> None:
             die()
         return answer
 
-    Bus.publish = dying_publish  # type: ignore[assignment,method-assign]
+    Bus.publish, Bus.publish_new = dying_publish, dying_new  # type: ignore[assignment,method-assign]
     ClaimsLog.claim, ClaimsLog.conclude = dying_claim, dying_conclude  # type: ignore[assignment,method-assign]
 
 

@@ -38,7 +38,7 @@ from jurymast.messages.ledger import (
 )
 from jurymast.messages.permits import GUARD, REFUSED, SIGNED, WHERE, GuardAsked, GuardStands, PermitSigned, Where, WhereAsked
 from jurymast.permissions import Access, member_role
-from jurymast.permits import check, drafted
+from jurymast.permits import check, drafted, numbered
 from jurymast.streams import TABLE
 from jurymast.telemetry import Tracer
 from tests.conformance.actions import credit, first_epoch
@@ -70,7 +70,6 @@ class Guarded:
         self.started: list[Service] = []
         self.running: dict[int, Service] = {}
         self.log = ClaimsLog(buses[NONCE_GUARD])
-        self.batches = 0
 
     # -- guards ------------------------------------------------------------------------------------------------------------
 
@@ -135,10 +134,10 @@ class Guarded:
 
     async def plan(self, *actions: Action, expiry: int = 0, **changed: Any) -> BatchPlanned:
         await self.accept(*actions)
-        self.batches += 1
-        values: dict[str, Any] = {"chain": ARBITRUM, "epoch": 1, "batch": self.batches, **changed}
+        values: dict[str, Any] = {"chain": ARBITRUM, "epoch": 1, "batch": 0, **changed}
         planned = BatchPlanned(**values, expiry=expiry or await self.clock() + PERIOD, actions=actions, prices={EUR: 1, USD: 1})
-        await self.buses[MIRROR].publish(PLANNED, Planned(event=planned), id=str(self.batches))
+        planned = planned if "batch" in changed else numbered(planned)
+        await self.buses[MIRROR].publish(PLANNED, Planned(event=planned), id=planned.id.hex())
         return planned
 
     async def freeze(self) -> None:
@@ -156,7 +155,7 @@ class Guarded:
         return stored.message if stored else None
 
     async def refused(self, planned: BatchPlanned, number: int) -> Any:
-        subject = f"{REFUSED.name}.{planned.chain}.{planned.epoch}.{planned.batch}.{ADDRESSES[number]}"
+        subject = f"{REFUSED.name}.{planned.chain}.{planned.epoch}.{planned.batch}.{ADDRESSES[number]}.*"
         stored = await self.buses[MIRROR].read(REFUSED, subject)
         return stored.message if stored else None
 

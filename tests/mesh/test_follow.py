@@ -6,7 +6,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -38,12 +38,14 @@ STREAM = Stream(
     republish=True,
     followers=("listener",),
 )
-THE_TABLE = TABLE.with_streams(STREAM)
+FORGETFUL = replace(STREAM, name="FORGETFUL", subjects=("forgotten.>",), max_age_s=0.2)
+FORGOTTEN = Channel("forgotten.told", Told, summary="Gone after a moment.", owner="teller")
+THE_TABLE = TABLE.with_streams(STREAM, FORGETFUL)
 
 
 @pytest.fixture
 async def log_server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    server = NatsServer(tmp_path / "nats", access=Access(THE_TABLE, (TOLD,), ()))
+    server = NatsServer(tmp_path / "nats", access=Access(THE_TABLE, (TOLD, FORGOTTEN), ()))
     try:
         await server.start()
         await server.provision(THE_TABLE)
@@ -90,9 +92,9 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(bus: Bus, after: int = 0) -> AsyncIterator[Listener]:
+async def listening(bus: Bus, after: int = 0, stream: str = "TOLD", channel: Channel[Told] = TOLD) -> AsyncIterator[Listener]:
     async def listen(followed: list[Followed]) -> None:
-        async for page in bus.follow("TOLD", TOLD, after=after):
+        async for page in bus.follow(stream, channel, after=after):
             followed.extend(page)
 
     followed: list[Followed] = []
@@ -184,6 +186,19 @@ async def test_a_log_that_lost_its_end_ends_whoever_folded_it(
         await proxy.appear()
         with pytest.raises(Fatal, match="TOLD lost its end: what was read at 3 is not there any more"):
             await asyncio.wait_for(listener.task, 10)
+
+
+async def test_a_stream_that_forgets_has_not_lost_its_end(log_server: NatsServer, teller: Bus) -> None:
+    async def gone() -> bool:
+        return (await teller.js.stream_info(FORGETFUL.name)).state.messages == 0
+
+    async with bus_of(log_server, "listener") as bus, listening(bus, stream=FORGETFUL.name, channel=FORGOTTEN) as listener:
+        for number in range(3):
+            await teller.publish(FORGOTTEN, Told(number=number), id=str(number))
+            assert (await listener.has(number + 1))[-1] == number
+            await eventually(gone, what="an empty stream")
+            with pytest.raises(TimeoutError):  # It asks for what was there, after a second of silence.
+                await asyncio.wait_for(asyncio.shield(listener.task), 1.5)
 
 
 async def test_only_who_follows_hears(log_server: NatsServer) -> None:

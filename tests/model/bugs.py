@@ -7,6 +7,7 @@ what else could happen would make the way to it longer. The same model without t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
@@ -253,8 +254,13 @@ class AttemptedAgain(LosingLate):
     """An identity is claimed again though nobody can say what became of the last attempt: the bus has lost it."""
 
     @staticmethod
-    def plan(permit: Permit, known: Mapping[Identity, Sequence[Fate | None]], last: Record | None) -> Plan | Unclaimable:
-        return claims.plan(permit, {identity: ["released"] * len(fates) for identity, fates in known.items()}, last)
+    def plan(
+        permit: Permit,
+        fates: Mapping[Identity, Sequence[Fate | None]],
+        last: Record | None,
+        held: AbstractSet[Identity] = frozenset(),
+    ) -> Plan | Unclaimable:
+        return claims.plan(permit, {identity: ["released"] * len(each) for identity, each in fates.items()}, last, held)
 
 
 @planted

@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from jurymast.book.events import BatchPlanned, BatchReleased
+from jurymast.book.events import BatchPlanned, BatchReleased, IntentAccepted
 from jurymast.book.execute import Action
 from jurymast.book.signed import ARBITRUM, SOLANA, Permit, domain
 from jurymast.nonce_guard.decide.body import Examined, authorities, examine, stands, timely
-from jurymast.permits import digest, drafted
+from jurymast.permits import digest, drafted, numbered
 from tests.unit.grids import ANN, BEN, DOMAIN, EUR, EVE, NOW, ORACLE, SOL, SOON, TERMS, USD, permitted
 from tests.unit.ledgers import World
 
@@ -26,8 +26,11 @@ def world() -> World:
 
 
 def planned(made: World, *actions: Action) -> BatchPlanned:
-    made.plan(*actions)
-    return made.planned(*actions)
+    for action in actions:
+        made.say(IntentAccepted(action=action, now=NOW))
+    body = numbered(made.planned(*actions))
+    made.say(body)
+    return body
 
 
 def examined(made: World, body: BatchPlanned) -> Examined:
@@ -103,8 +106,24 @@ def test_a_verdict_is_signed_by_the_oracle_of_its_terms() -> None:
     made = world()
     verdict = ORACLE.verdict(TERMS)
     for action, good in ((verdict, True), (by(EVE, verdict), False)):
-        body = BatchPlanned(chain=ARBITRUM, epoch=1, batch=1, expiry=SOON, actions=(action,), prices={})
+        body = numbered(BatchPlanned(chain=ARBITRUM, epoch=1, batch=0, expiry=SOON, actions=(action,), prices={}))
         assert (examined(made, body).forged is None) is good
+
+
+def test_a_number_follows_from_all_of_the_batch_so_that_it_stands_for_no_other_one() -> None:
+    made = world()
+    body = planned(made, *SWAP)
+    assert numbered(msgspec.structs.replace(body, batch=7)) == body
+    for other in (
+        msgspec.structs.replace(body, expiry=body.expiry + 1),
+        msgspec.structs.replace(body, epoch=2),
+        msgspec.structs.replace(body, actions=SWAP[:1]),
+        msgspec.structs.replace(body, dead=((ANN.id, 5),)),
+    ):
+        assert numbered(other).batch != body.batch
+        forged = examined(made, other).forged
+        assert forged is not None
+        assert "does not follow from the batch" in forged.reason
 
 
 def test_what_has_ended_is_not_planned_any_more() -> None:

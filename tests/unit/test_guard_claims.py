@@ -29,6 +29,12 @@ def test_a_batch_takes_the_next_attempt_of_each_and_names_the_record_it_saw() ->
     assert plan(PERMIT, {BEN: ["released", "released"]}, OPEN) == Plan(((ANN, 0), (BEN, 2)), fence=10)
 
 
+def test_what_is_claimed_for_it_already_is_left_out() -> None:
+    assert plan(PERMIT, {ANN: [None]}, OPEN, frozenset({ANN})) == Plan(((BEN, 0),), fence=10)
+    assert isinstance(plan(PERMIT, {ANN: [None], BEN: [None]}, OPEN, frozenset({ANN})), Unclaimable)
+    assert isinstance(plan(PERMIT, {}, OPEN, frozenset({ANN, BEN})), Unclaimable)
+
+
 @pytest.mark.parametrize(
     "last", [None, FROZEN, NEXT, OPEN._replace(epoch=2), OPEN._replace(chain=ARBITRUM), OPEN._replace(state="cut")]
 )

@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from jurymast.nonce_guard.decide.fate import fate, next_attempt
-from jurymast.nonce_guard.decide.veto import Journal, Veto, may_refuse, may_sign, may_sign_transition
+from jurymast.nonce_guard.decide.veto import Journal, Veto, earlier, may_refuse, may_sign, may_sign_transition
 from jurymast.nonce_guard.decide.words import Fate, Finalized, Permit
 
 SOLANA, ARBITRUM = 1, 2
@@ -104,6 +104,22 @@ def test_a_number_stands_for_one_batch_whoever_trades_in_it() -> None:
     assert vetoed(may_sign(journal(), again, known(state(clock=101))), "another batch 1")
     assert may_refuse(journal(), again, {}) is None, "it says nothing of the first one"
     assert may_sign(journal(), again._replace(epoch=2), {}) is None
+
+
+def test_a_promise_is_about_a_body_and_not_about_whatever_else_has_its_number() -> None:
+    kept = Journal()
+    kept.refuse(FIRST._replace(body=b"made up"))
+    assert may_sign(kept, FIRST, {}) is None
+    assert vetoed(may_sign(kept, FIRST._replace(body=b"made up"), {}), "refused")
+
+
+def test_what_has_to_be_dead_is_all_that_was_signed_for_any_of_the_identities() -> None:
+    kept = journal()
+    other = FIRST._replace(chain=ARBITRUM, batch=4, identities=frozenset({BEN}))
+    kept.sign(other)
+    assert earlier(kept, SECOND) == {SOLANA: {FIRST}}
+    assert earlier(kept, SECOND._replace(identities=frozenset({ANN, BEN}))) == {SOLANA: {FIRST}, ARBITRUM: {other}}
+    assert earlier(kept, FIRST) == {ARBITRUM: {other}}
 
 
 def test_a_guard_that_lost_its_journal_waits_for_a_fence_on_every_chain() -> None:

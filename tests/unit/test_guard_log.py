@@ -61,6 +61,12 @@ def test_an_outcome_that_is_read_without_its_claim_counts_too(fate: Fate) -> Non
     assert log.concluded == {PERMIT.reference}
 
 
+def test_a_claim_that_does_not_count_holds_nobody_up() -> None:
+    log = read(OPEN, FROZEN, claim(1), epoch_record(2, "open"))
+    assert log.fates((account(1), 0)) == ["released"]
+    assert log.held(PERMIT) == frozenset()
+
+
 def test_nobody_can_claim_for_an_epoch_that_is_known_to_be_over() -> None:
     assert not read(OPEN).closed_behind(PERMIT)
     assert read(OPEN, FROZEN).closed_behind(PERMIT)

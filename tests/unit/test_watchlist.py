@@ -56,6 +56,18 @@ def test_a_chain_with_everything_else_at_its_default() -> None:
     assert chain.refusal == ""
 
 
+def test_a_chain_on_which_something_is_executed_has_a_number_and_a_contract() -> None:
+    more = f'number = 2\ncontract = "{ADDRESSES[0]}"\ngenesis = "0x{"ab" * 32}"\n'
+    (chain,) = parse(APPLICATION + SOLANA + more + PROVIDERS)
+    assert (chain.number, chain.contract, chain.genesis) == (2, ADDRESSES[0], "0x" + "ab" * 32)
+    (watched,) = parse(APPLICATION + SOLANA + PROVIDERS)
+    assert (watched.number, watched.contract, watched.genesis) == (0, "", "")
+    assert watched.policy == chain.policy, "observers need not agree on it"
+    for wrong in ("number = 256\n", "number = -1\n", 'genesis = "0xab"\n'):
+        with pytest.raises(Misconfigured, match=r"chains\.solana\."):
+            parse(APPLICATION + SOLANA + wrong + PROVIDERS)
+
+
 def test_without_observers_a_chain_is_only_watched() -> None:
     (chain,) = parse(APPLICATION + SOLANA + PROVIDERS)
     assert (chain.policy.observers, chain.policy.threshold) == ((), 0)

@@ -265,7 +265,7 @@ SAMPLES: dict[str, Message] = {
         epoch=14,
         batch=48,
         guard="0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF",
-        body=b"\x1c" * 32,
+        body="1c" * 32,
         reason="nonce 49 is not signed by its owner",
         signature=b"\x1d" * 65,
     ),

@@ -29,7 +29,7 @@ from jurymast.messages.ledger import PLANNED, Planned
 from jurymast.messages.permits import SIGNED, PermitSigned
 from jurymast.mirror.decide.batching import next_batch
 from jurymast.mirror.decide.standings import Standings
-from jurymast.permits import check, drafted
+from jurymast.permits import check, drafted, numbered
 from jurymast.streams import PERMITS
 
 log = logging.getLogger(__name__)
@@ -103,11 +103,10 @@ class Relay:
             return
         clock = (await site.chain.heads()).soft.clock
         expiry = clock + PERIOD_S
-        number = self._standings.next_number(ledger)
-        fits = partial(self._fits, site)
-        planned = next_batch(ledger, self._standings.waiting, number, expiry, expiry, fits)
-        if planned is None:
+        found = next_batch(ledger, self._standings.waiting, 0, expiry, expiry, partial(self._fits, site))
+        if found is None:
             return
+        planned = numbered(found)
         sequence = await self._bus.publish(PLANNED, Planned(event=planned), id=planned.id.hex())
         answer = await self._fold.answer(sequence, FOLD_S)
         if answer is not Applied.NOW:

@@ -13,14 +13,12 @@ from jurymast.book.signed import domain
 from jurymast.book.state import Ledger
 from jurymast.bus import Lease
 from jurymast.chains.configured import open_chains
-from jurymast.claims import ClaimsLog
 from jurymast.crypto.address import checksummed
 from jurymast.errors import Misconfigured
 from jurymast.fold import Answer, Fold
 from jurymast.messages.ledger import Told
 from jurymast.messages.permits import GUARD, WHERE
 from jurymast.nonce_guard.answers import Answers
-from jurymast.nonce_guard.claimer import Claimer
 from jurymast.nonce_guard.clocks import Clocks
 from jurymast.nonce_guard.conclude import Concluder
 from jurymast.nonce_guard.decide.words import BatchKey
@@ -61,8 +59,7 @@ async def app(frame: Frame[NonceGuardSettings]) -> AsyncIterator[None]:
         frame.bus, Fold(Ledger(settings.treasury_id), heard), views, store, signer, Clocks(chains), guards, words,
         settings.longest, lease,
     )  # fmt: skip
-    claimer = Claimer(ClaimsLog(frame.bus))
-    signing = Signing(guard, claimer)
+    signing = Signing(guard)
     concluder = Concluder(guard, signing)
     answers = Answers(guard, signing, concluder, frame.instance)
     await frame.bus.queries.answer(WHERE, answers.where, everyone=True)
@@ -76,7 +73,8 @@ async def app(frame: Frame[NonceGuardSettings]) -> AsyncIterator[None]:
     frame.background("log of claims", views.follow_claims())
     frame.background("promises", views.follow_permits())
     frame.background("lease of claims", lease.run())
-    frame.background("claims", claimer.run())
+    frame.background("claims", signing.claims.run())
+    frame.background("signatures", signing.permits.run())
     frame.background("permits", signing.run())
     frame.background("outcomes", concluder.run())
     yield

@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from jurymast import clock
 from jurymast.book.events import BatchExecuted, BatchPlanned, BatchReleased, BatchResolved
 from jurymast.book.ledger import Applied
+from jurymast.bus.atomic import Answer as AtomicAnswer
 from jurymast.bus.atomic import Duplicate, Written
+from jurymast.claims import ClaimsLog
 from jurymast.crypto.address import checksummed
 from jurymast.errors import Rejected, Transient
 from jurymast.fold import Answer
 from jurymast.messages.claims import Claimed
 from jurymast.messages.ledger import Told
 from jurymast.messages.permits import REFUSED, SIGNED, PermitRefused, PermitSigned
-from jurymast.nonce_guard.claimer import Claimer
 from jurymast.nonce_guard.decide.body import Examined, authorities, examine, stands, timely
 from jurymast.nonce_guard.decide.claims import Unclaimable, claimed, plan
 from jurymast.nonce_guard.decide.outcomes import promise
 from jurymast.nonce_guard.decide.veto import Veto, earlier
 from jurymast.nonce_guard.decide.words import BatchKey, Finalized, Identity, Permit, Reference
+from jurymast.nonce_guard.groups import Groups
 from jurymast.nonce_guard.guard import Guard
 from jurymast.nonce_guard.views import end_of
 from jurymast.permits import refusal
@@ -38,7 +40,9 @@ log = logging.getLogger(__name__)
 TICK_S = 0.5
 INLINE = 8
 """Batches with no more actions are examined at once: a thread costs more."""
-AT_ONCE = 64
+AT_ONCE = 256
+FEW = 4
+"""Signatures that are not worth a batch: the server takes as long for one as for several messages by themselves."""
 READ_S = 10.0
 CATCH_UP_S = 3_600.0
 SHOWN, CHARACTERS = 10, 200
@@ -61,10 +65,13 @@ class Work:
 
 
 class Signing:
-    def __init__(self, guard: Guard, claimer: Claimer) -> None:
+    def __init__(self, guard: Guard) -> None:
         self._bus, self._fold, self._views, self._store = guard.bus, guard.fold, guard.views, guard.store
         self._signer, self._clocks, self._domain, self._longest = guard.signer, guard.clocks, guard.domain, guard.longest
-        self._my_turn, self._claimer = guard.my_turn, claimer
+        self._my_turn = guard.my_turn
+        self.claims: Groups[Claimed] = Groups(self._publish_claims)
+        self.permits: Groups[PermitSigned] = Groups(self._publish_permits)
+        self._log = ClaimsLog(guard.bus)
         self.works: dict[BatchKey, Work] = {}
         self.guard = checksummed(guard.signer.address)
         self.refused: set[Reference] = set()
@@ -204,7 +211,7 @@ class Signing:
         planned = plan(permit, {each: claims.fates(each) for each in permit.identities}, claims.last, claims.held(permit))
         if isinstance(planned, Unclaimable):
             return Veto(planned.reason)
-        answer = await self._claimer.claim(
+        answer = await self.claims.write(
             [
                 Claimed(
                     account=owner.hex(), nonce=nonce, attempt=attempt, chain=permit.chain, epoch=permit.epoch,
@@ -236,9 +243,22 @@ class Signing:
             chain=permit.chain, epoch=permit.epoch, batch=permit.batch, guard=self.guard, expiry=permit.expiry,
             body=permit.body, signature=signature,
         )  # fmt: skip
-        await self._bus.publish(SIGNED, said, id=_id(permit))
+        answer = await self.permits.write([said])
+        if not isinstance(answer, Written | Duplicate):  # What stands there is its own: nobody else may publish there.
+            return Veto(answer.reason)
         work.signed = True
         return None
+
+    async def _publish_claims(self, claims: Sequence[Claimed], after: int) -> AtomicAnswer:
+        first = claims[0]
+        return await self._log.claim(claims, after=after, id=f"{first.chain}/{first.epoch}/{first.batch}/{first.attempt}")
+
+    async def _publish_permits(self, said: Sequence[PermitSigned], _: int) -> AtomicAnswer:
+        """Few are faster one by one."""
+        if len(said) > FEW:
+            return await self._bus.publish_new(SIGNED, said, id=f"{said[0].chain}/{said[0].epoch}/{said[0].batch}")
+        answers = [await self._bus.publish_new(SIGNED, [each], id=f"{each.chain}/{each.epoch}/{each.batch}") for each in said]
+        return next((answer for answer in answers if not isinstance(answer, Written | Duplicate)), answers[-1])
 
     async def _proofs(self, permit: Permit) -> dict[int, Finalized]:
         """That what was signed before for the same identities is dead; after a loss, that every chain has left it behind."""
@@ -280,11 +300,11 @@ class Signing:
             log.warning("batch %d of epoch %d is not refused: %s", permit.batch, permit.epoch, veto.reason)
             return
         said = PermitRefused(
-            chain=permit.chain, epoch=permit.epoch, batch=permit.batch, guard=self.guard, body=permit.body,
+            chain=permit.chain, epoch=permit.epoch, batch=permit.batch, guard=self.guard, body=permit.body.hex(),
             reason=reason[:CHARACTERS],
             signature=await self._signer.sign(refusal(*permit.reference).digest(self._domain)),
         )  # fmt: skip
-        await self._bus.publish(REFUSED, said, id=f"no/{_id(permit)}")
+        await self._bus.publish_new(REFUSED, [said], id=f"no/{_id(permit)}")
         self.refused.add(permit.reference)
 
     # -- how it stands -------------------------------------------------------------------------------------------------------

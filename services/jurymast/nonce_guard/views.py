@@ -76,7 +76,7 @@ class Views:
             log.warning("a promise of %s does not count: %s", said.guard, error)
             return
         if guard in self._guards.addresses:
-            self.refusals.setdefault((said.chain, said.epoch, said.batch, said.body), {})[guard] = said
+            self.refusals.setdefault((said.chain, said.epoch, said.batch, bytes.fromhex(said.body)), {})[guard] = said
             self._heard((said.chain, said.epoch, said.batch))
 
     # -- how far -------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ The domain names the application and no chain: the signature of an intent is goo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import ClassVar
 
 import msgspec
@@ -43,6 +44,7 @@ class Signed(Typed, frozen=True, kw_only=True):
         return keccak256(b"\x19\x01", domain_.separator, self.content())
 
 
+@cache
 def _camel(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(map(str.capitalize, others))

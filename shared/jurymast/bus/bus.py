@@ -292,14 +292,14 @@ class Bus:
         channel: Channel[M],
         messages: Sequence[M],
         *,
-        after: int,
-        scope: str,
+        after: int = 0,
+        scope: str = "",
         id: str,  # noqa: A002
         within_s: float = WITHIN_S,
     ) -> Answer:
-        """Store all of them, each as the only one of its subject, or none: if the last message on `scope` has the sequence
-        `after` (0: if there is none). The same id and messages get the same answer for as long as they stand there. `Transient`:
-        they may or may not be stored, ask again under the same id."""
+        """Store all of them, each as the only one of its subject, or none: if the last message on `scope`, where one is given,
+        has the sequence `after` (0: if there is none). The same id and messages get the same answer for as long as they stand
+        there. `Transient`: they may or may not be stored, ask again under the same id."""
         stream, headers = self.table.stream_for(channel), self.stamp(channel, id)
         if not (stream.create_only and stream.allow_atomic):
             raise Misconfigured(f"{stream.name} is not a stream of subjects that take one message")

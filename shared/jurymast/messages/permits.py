@@ -40,7 +40,8 @@ class PermitRefused(Message, frozen=True, kw_only=True):
     epoch: Count
     batch: Count
     guard: Address
-    body: Hash
+    body: Id32
+    """In hexadecimal, as it is a part of the subject: others may claim another body under the same number."""
     reason: Short
     signature: Signature
     """Over the promise."""
@@ -129,7 +130,7 @@ SIGNED = Channel(
     owner=NONCE_GUARD,
 )
 REFUSED = Channel(
-    "permit.refused.{chain}.{epoch}.{batch}.{guard}",
+    "permit.refused.{chain}.{epoch}.{batch}.{guard}.{body}",
     PermitRefused,
     summary="A guard has promised never to sign a batch.",
     owner=NONCE_GUARD,

@@ -31,12 +31,6 @@ class Standings:
         self._batches: dict[BatchKey, tuple[Identity, ...]] = {}
         self._planned: dict[Identity, BatchKey] = {}
         """The last batch of each."""
-        self._numbers: dict[tuple[int, int], int] = {}
-        """The highest number of a batch, by chain and epoch."""
-
-    def next_number(self, ledger: Ledger) -> int:
-        """For the next batch. If another one takes it first, the ledger refuses the second."""
-        return self._numbers.get((ledger.chain, ledger.epoch), 0) + 1
 
     def take(self, ledger: Ledger, event: Event) -> tuple[Identity, ...]:
         """After an event was applied: which actions it may have changed."""
@@ -70,8 +64,6 @@ class Standings:
             case BatchPlanned() as planned:
                 actions = tuple(identity(action.signed) for action in planned.actions)
                 self._batches[planned.key] = actions
-                place = planned.chain, planned.epoch
-                self._numbers[place] = max(self._numbers.get(place, 0), planned.batch)
                 self._planned |= dict.fromkeys(actions, planned.key)
                 yield from actions
             case BatchExecuted() | BatchReleased() | BatchResolved() as ended:

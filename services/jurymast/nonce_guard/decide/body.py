@@ -19,7 +19,7 @@ from jurymast.crypto.eip712 import Domain
 from jurymast.crypto.secp256k1 import BadSignature, recover
 from jurymast.nonce_guard.decide.veto import Veto
 from jurymast.nonce_guard.decide.words import Permit
-from jurymast.permits import Drafted, drafted
+from jurymast.permits import Drafted, drafted, numbered
 
 
 class Examined(NamedTuple):
@@ -51,6 +51,8 @@ def examine(planned: BatchPlanned, domain: Domain, owners: Sequence[bytes]) -> E
 
 
 def _forged(planned: BatchPlanned, draft: Drafted, owners: Sequence[bytes]) -> Veto | None:
+    if numbered(planned) != planned:
+        return Veto(f"the number {planned.batch} does not follow from the batch")
     for action, digest, owner in zip(planned.actions, draft.owners, owners, strict=True):
         whose, nonce = identity(action.signed)
         try:

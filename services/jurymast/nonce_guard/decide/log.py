@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from jurymast.messages.claims import Claimed, Concluded, EpochRecord
-from jurymast.nonce_guard.decide.claims import Claim, Record, counts
+from jurymast.nonce_guard.decide.claims import Claim, Record, counts, fates
 from jurymast.nonce_guard.decide.words import BatchKey, Fate, Identity, Permit, Reference
 
 
@@ -82,10 +82,9 @@ class Log:
         return [claim for identity in identities for claim in self.claims.get(identity, ())]
 
     def fates(self, identity: Identity) -> list[Fate | None]:
-        """By attempt; None where it is not known. An attempt of which only the outcome was read counts as well."""
-        attempts = [claim.attempt for claim in self.claims.get(identity, ())]
-        known = self.outcomes.get(identity, {})
-        return [known[n].fate if n in known else None for n in range(max((*attempts, *known), default=-1) + 1)]
+        """By attempt; None where it is not known."""
+        known = {(identity, attempt): outcome.fate for attempt, outcome in self.outcomes.get(identity, {}).items()}
+        return fates(self.claims.get(identity, ()), self.records, known).get(identity, [])
 
     def held(self, permit: Permit) -> frozenset[Identity]:
         """Of its identities those that are claimed for just this, and not concluded."""
