@@ -169,13 +169,18 @@ def drafted(dice: Dice, grid: Grid, now: int) -> Draft:
     return draft
 
 
-def staked(dice: Dice, grid: Grid, now: int) -> Draft:
-    """Players come to a match, and it ends."""
+def joined(dice: Dice, grid: Grid, now: int) -> Draft:
+    """Players come to matches."""
     draft = Draft(dice, grid, now, {EUR: 1, USD: 1})
-    for _ in range(dice.number(0, 2)):
+    for _ in range(dice.number(1, 2)):
         draft.join()
-    if dice.one_in(2):
-        draft.verdict()
+    return draft
+
+
+def ended(dice: Dice, grid: Grid, now: int) -> Draft:
+    """One of them is over."""
+    draft = Draft(dice, grid, now)
+    draft.verdict()
     return draft
 
 

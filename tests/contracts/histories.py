@@ -236,7 +236,9 @@ class Histories(RuleBasedStateMachine):
     @rule(data=st.data())
     def stakes_move(self, data: st.DataObject) -> None:
         dice = Dice(data)
-        self._execute(dice, batches.staked(dice, self.there, self.now))
+        self._execute(dice, batches.joined(dice, self.there, self.now))
+        if not dice.one_in(3):
+            self._execute(dice, batches.ended(dice, self.there, self.now))
 
     def _execute(self, dice: Dice, draft: batches.Draft) -> None:
         absent = tuple(each for person in dict.fromkeys(draft.people) for each in self._absent(dice, person))
