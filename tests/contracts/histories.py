@@ -319,7 +319,7 @@ class Histories(RuleBasedStateMachine):
         dice = Dice(data)
         signed = Credit(
             origin=dice.pick((SOLANA, ARBITRUM)),
-            sequence=dice.number(1, 30),
+            sequence=dice.pick((dice.number(1, 30), self.there.opening, self.there.opening + 1)),
             epoch=dice.wrong(self.there.epoch, self.there.epoch + 1),
             account=dice.pick(PEOPLE).id,
             asset=dice.wrong(dice.pick((EUR, USD)), NO_ASSET, GOLD),
