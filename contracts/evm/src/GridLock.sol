@@ -9,7 +9,7 @@ import {Typed} from "./libraries/Typed.sol";
 
 /// @notice A pause that ends by itself, and new guards.
 abstract contract GridLock is IGridAnnex, GridGuards {
-    /// @dev The key that pauses is a hot one, of one person: it can annoy for a day.
+    /// @dev The key that pauses is a hot one, of one person: it can annoy for a day at a time.
     uint256 public constant LONGEST_PAUSE = 1 days;
 
     function rotate(Rotation calldata signed, bytes[] calldata signatures) external nonReentrantView {
