@@ -70,6 +70,12 @@ async def eventually(check: Callable[[], Awaitable[Any]], within_s: float = 15.0
     return last
 
 
+async def all_sent(nc: Client) -> None:
+    """The server has all that was sent. One flush does not say so: the client's ping overtakes what waits to be sent."""
+    for _ in range(2):
+        await nc.flush()
+
+
 class Process:
     """A child that is stopped by its own id, whatever happens."""
 

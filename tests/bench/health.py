@@ -23,7 +23,7 @@ from jurymast.streams import TABLE
 from tests.bench.figure import Figure, Goal, Scale
 from tests.outages import Truth, Watched, jittery, verdicts
 from tests.rpc_stub import EVM_CHAIN_ID, GENESIS, StubChain, StubProvider, providers
-from tests.servers import NatsServer, Service, eventually, running_bus
+from tests.servers import NatsServer, Service, all_sent, eventually, running_bus
 from tests.watching import policy
 
 CHAINS, PROVIDERS, INTERVAL_S = 5, 10, 2.0
@@ -124,7 +124,7 @@ async def _halted_s(bus: Bus, chain: StubChain) -> float:
     await eventually(healthy, READY_S, what="a healthy chain")
     await asyncio.sleep(random.uniform(0, PROBE_S))  # noqa: S311  Any moment will do.
     changes = await bus.nc.subscribe(CHAIN_CHANGED.wildcard)
-    await bus.nc.flush()
+    await all_sent(bus.nc)
     chain.halt()
     began_s = time.monotonic()
     while True:

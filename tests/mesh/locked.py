@@ -17,7 +17,7 @@ from jurymast.messages.claims import NONCE_GUARD
 from jurymast.messages.health import MONITOR
 from tests.echo.access import ECHO_ACCESS
 from tests.echo.streams import ECHO_TABLE
-from tests.servers import NatsServer, Service, running_bus
+from tests.servers import NatsServer, Service, all_sent, running_bus
 from tests.watching import ADDRESSES
 
 ACCESS = replace(ECHO_ACCESS, members={MONITOR: ADDRESSES[:2], NONCE_GUARD: ADDRESSES[3:5]})
@@ -44,8 +44,7 @@ class Visitor:
         self.refused.clear()
         for attempt in attempts:
             await attempt()
-        for _ in range(2):  # The client sends the first question before what is waiting to be sent.
-            await self.nc.flush()
+        await all_sent(self.nc)
         return list(self.refused)
 
     async def publishes(self, *subjects: str, reply: str = "") -> list[str]:

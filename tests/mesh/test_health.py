@@ -47,7 +47,7 @@ from tests.mesh.observing import (
 from tests.mesh.test_provision import jurymast
 from tests.proxy import Proxy
 from tests.rpc_stub import providers
-from tests.servers import NatsServer, Service, eventually
+from tests.servers import NatsServer, Service, all_sent, eventually
 from tests.watching import ADDRESSES, KEYS, operators_of, still
 
 # -- certificates ------------------------------------------------------------------------------------------------------
@@ -64,7 +64,7 @@ async def test_three_observers_certify_a_halt_and_then_its_recovery(
 
     async with nats_server.client(OPERATOR) as nc:
         changes = await nc.subscribe("health.chain.changed.>")
-        await nc.flush()
+        await all_sent(nc)
         world.chain.halt()
         halted_s = time.monotonic()
         halt = await monitors.certified("halt")

@@ -19,7 +19,7 @@ from jurymast.messages.health import CERTIFIED, LAST_CERTIFICATE, Certificate, K
 from jurymast.watchlist import parse
 from tests.mesh.observing import ROLES, Monitors, World, chains_file, own, policy_of
 from tests.mesh.supervised import jurymast
-from tests.servers import NatsServer, eventually
+from tests.servers import NatsServer, all_sent, eventually
 from tests.watching import KEYS, moving, signed_anew, still
 
 HOSTILE = 2
@@ -124,7 +124,7 @@ async def test_a_flood_delays_and_does_not_prevent(
         for number in range(FLOOD):
             payload = bogus if number % 2 else b"garbage"
             await hostile.nc.publish(f"{CERTIFIED.name}.main.halt", payload, headers=stamp(CERTIFIED))
-        await hostile.nc.flush()
+        await all_sent(hostile.nc)
         for observer in range(2):
             monitors.start(observer, chains_file(await world.urls(*own(observer))))
         await monitors.become("healthy", 2)
@@ -185,7 +185,7 @@ async def test_the_command_believes_the_policy_and_not_whoever_answers(
             await hostile.nc.publish(raw.reply, LAST_CERTIFICATE.answer.encode(lie), headers=stamp(LAST_CERTIFICATE.answer))
 
         await hostile.nc.subscribe(LAST_CERTIFICATE.name, cb=answer)
-        await hostile.nc.flush()
+        await all_sent(hostile.nc)
         plain = await jurymast("certificate", "main", **login)
         assert (plain.code, plain.out) == (1, "")
         assert "the monitors tell of different certificates" in plain.err

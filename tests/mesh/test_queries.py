@@ -13,7 +13,7 @@ from jurymast.errors import Fatal, Rejected, Transient
 from jurymast.telemetry import Tracer
 from tests.echo.messages import COUNT, Count, CountAsked
 from tests.echo.streams import ECHO_TABLE
-from tests.servers import NatsServer, eventually, running_bus
+from tests.servers import NatsServer, all_sent, eventually, running_bus
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ async def test_a_refusal_hides_no_other_answer(bus: Bus, asker: Bus) -> None:
 
     for handler in (refuse, answer, refuse):
         await bus.queries.answer(COUNT, handler, everyone=True)
-    await bus.nc.flush()
+    await all_sent(bus.nc)
     assert await asker.queries.ask_all(COUNT, CountAsked(), within_s=0.5) == [Count(answered=3)]
 
 
@@ -52,7 +52,7 @@ async def test_a_refusal_reaches_the_asker_as_its_kind(
         raise error
 
     await bus.queries.answer(COUNT, refuse)
-    await bus.nc.flush()
+    await all_sent(bus.nc)
     with pytest.raises(kind, match=says):
         await asker.queries.ask(COUNT, CountAsked(), within_s=5)
 
@@ -82,7 +82,7 @@ async def test_a_fatal_error_in_an_answer_is_told_to_the_asker_and_ends_the_proc
         raise Fatal("the store is gone")
 
     await Queries(bus.nc, "echo", Tracer("echo"), ended.append).answer(COUNT, broken)
-    await bus.nc.flush()
+    await all_sent(bus.nc)
     with pytest.raises(Rejected, match="the store is gone"):
         await asker.queries.ask(COUNT, CountAsked(), within_s=5)
     assert [str(error) for error in ended] == ["the store is gone"]
@@ -103,7 +103,7 @@ async def test_an_answer_that_never_comes_or_is_cancelled_holds_up_no_other(
         return Count(answered=calls)
 
     await bus.queries.answer(COUNT, moody)
-    await bus.nc.flush()
+    await all_sent(bus.nc)
     for _ in range(2):
         with pytest.raises(Transient, match="no answer"):
             await asker.queries.ask(COUNT, CountAsked(), within_s=0.3)

@@ -51,7 +51,7 @@ async def test_an_observer_tells_of_changes_in_its_own_name_only(locked: NatsSer
     others += ["health.chain.changed.main", f"health.provider.changed.main.acme-1.{ADDRESSES[2]}"]
     async with visitor(locked, role) as hostile, visitor(locked, EXTERNAL) as guest:
         heard = await guest.nc.subscribe(CHAIN_CHANGED.wildcard)
-        await guest.nc.flush()
+        await all_sent(guest.nc)
         assert await hostile.publishes(*others) == [subject.lower() for subject in others]
         await hostile.nc.jetstream().publish(CHAIN_CHANGED.subject(lie), CHAIN_CHANGED.encode(lie))
         assert (await heard.next_msg(timeout=5)).subject == f"health.chain.changed.main.{ADDRESSES[own]}"
@@ -67,15 +67,15 @@ async def test_an_observer_neither_hears_what_another_is_told_nor_answers_it(loc
 
     async with visitor(locked, SECOND) as hostile, visitor(locked, FIRST) as honest:
         await hostile.nc.subscribe(f"{inbox(FIRST)}.>", cb=hear)
-        await hostile.nc.flush()
+        await all_sent(hostile.nc)
         waiting = await honest.nc.subscribe(f"{inbox(FIRST)}.waiting")
-        await honest.nc.flush()
+        await all_sent(honest.nc)
         for _ in range(3):
             await honest.nc.request("$JS.API.INFO", timeout=2)
         for target in (f"{inbox(FIRST)}.waiting", f"health.observed.{ADDRESSES[0]}"):
             await hostile.nc.publish("$JS.API.INFO", b"", reply=target)
             await hostile.nc.publish(f"health.observed.{ADDRESSES[1]}", b"{}", reply=target)
-        await hostile.nc.flush()
+        await all_sent(hostile.nc)
         await honest.nc.request("$JS.API.INFO", timeout=2)
         assert set(heard) <= {f"{inbox(FIRST)}.waiting"}, "but for what it sent itself"
         assert waiting.pending_msgs == 0

@@ -10,7 +10,7 @@ from jurymast.messages.channel import OPERATOR
 from jurymast.permissions import EXTERNAL, PROVISIONER
 from tests.echo.messages import ANSWERED, Answered
 from tests.mesh.locked import ACCESS, bus_of, visitor
-from tests.servers import NatsServer
+from tests.servers import NatsServer, all_sent
 
 pytestmark = pytest.mark.filterwarnings("ignore:parameter 'timeout' of type 'float'.*:DeprecationWarning")
 """nats-py's way of asking aiohttp for a websocket."""
@@ -21,7 +21,7 @@ async def test_consumers_outside_hear_what_was_stored_and_nothing_else(locked: N
     url = locked.websocket_url if way == "websocket" else locked.url
     async with visitor(locked, EXTERNAL, url) as guest, bus_of(locked, "echo") as echo:
         subscription = await guest.nc.subscribe("echo.answered.*")
-        await guest.nc.flush()
+        await all_sent(guest.nc)
         await echo.publish(ANSWERED, Answered(id="a", text="one", answer_number=1), id="a")
         await echo.publish(ANSWERED, Answered(id="a", text="repeated", answer_number=1), id="a")
         with pytest.raises(APIError):

@@ -153,7 +153,7 @@ async def test_even_without_permissions_an_account_is_an_island(locked: NatsServ
         subjects = [subject for subject in HOSTILE if subject != "$SYS.REQ.USER.INFO"]
         assert await guest.publishes(*subjects) == []
         await echo.publish(ANSWERED, Answered(id="a", text="", answer_number=1), id="a")
-        await guest.nc.flush()
+        await all_sent(guest.nc)
         assert set(heard) - {*subjects, "service.status"} == set()
     after = await contents(locked)
     assert after.pop("ECHO") == (before.pop("ECHO")[0] + 1, 1)

@@ -16,7 +16,7 @@ from jurymast.streams import MIB, Bucket, ObjectStore
 from tests.echo.messages import ASKER
 from tests.echo.streams import ECHO_TABLE
 from tests.mesh.locked import ACCESS, contents, visitor
-from tests.servers import NatsServer
+from tests.servers import NatsServer, all_sent
 
 TABLE = replace(
     ECHO_TABLE,
@@ -108,6 +108,6 @@ async def test_an_answer_about_a_store_cannot_be_sent_into_it(server: NatsServer
         for target in WRITES:
             await reader.nc.publish("$JS.API.STREAM.MSG.GET.ECHO", question, reply=target)
             await reader.nc.publish("$JS.API.DIRECT.GET.KV_views", question, reply=target)
-        await reader.nc.flush()
+        await all_sent(reader.nc)
     after = await contents(server)
     assert [after[name] for name in STREAMS] == [before[name] for name in STREAMS] == [(0, 0)] * 2

@@ -15,7 +15,7 @@ from tests.echo.messages import ANSWERED, ASKED, ASKER, Answered, Asked
 from tests.echo.streams import ECHO_TABLE
 from tests.mesh.locked import ACCESS, bus_of, connected, ended, last_of
 from tests.mesh.supervised import jurymast
-from tests.servers import NatsServer, Service, eventually
+from tests.servers import NatsServer, Service, all_sent, eventually
 
 pytestmark = pytest.mark.filterwarnings("ignore:parameter 'timeout' of type 'float'.*:DeprecationWarning")
 """nats-py's way of asking aiohttp for a websocket."""
@@ -83,7 +83,7 @@ async def test_a_websocket_is_encrypted_too(encrypted: NatsServer) -> None:
     login.pop("tls_handshake_first")
     async with connected(encrypted.websocket_url, **login) as nc, bus_of(encrypted, "echo") as echo:
         subscription = await nc.subscribe("echo.answered.*")
-        await nc.flush()
+        await all_sent(nc)
         await echo.publish(ANSWERED, Answered(id="a", text="one", answer_number=1), id="a")
         assert (await subscription.next_msg(timeout=5)).subject == "echo.answered.a"
 

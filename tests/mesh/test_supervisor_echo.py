@@ -61,7 +61,7 @@ async def test_the_local_mesh_is_locked_down_and_the_operator_comes_in_by_defaul
         assert stat.S_IMODE(keys.stat().st_mode) == 0o700
         assert {stat.S_IMODE(file.stat().st_mode) for file in keys.iterdir()} == {0o600}
         seeds = {file.stem: file.read_text().strip() for file in keys.iterdir()}
-        assert set(seeds) == {*ECHO_ACCESS.roles, "observer"}
+        assert set(seeds) == {*ECHO_ACCESS.roles, "observer", "guard"}
 
         assert (await jurymast("dead", "list", "--state", str(state))).out == "0 dead letters\n"
         assert (await jurymast("dead", "list", "--nats", up["nats_url"], "--state", str(state))).out == "0 dead letters\n"
