@@ -11,7 +11,7 @@ from jurymast.messages.health import CHAIN_CHANGED, MONITOR, ChainChanged
 from jurymast.permissions import EXTERNAL, inbox, member_role
 from jurymast.streams import KIB, OBSERVATIONS
 from tests.mesh.locked import contents, visitor
-from tests.servers import NatsServer
+from tests.servers import NatsServer, all_sent
 from tests.watching import ADDRESSES
 
 FIRST, SECOND = MONITOR, member_role(MONITOR, ADDRESSES[1])

@@ -16,7 +16,7 @@ from jurymast.permissions import EXTERNAL, MEMBER_KEYS, PROVISIONER, service_of
 from tests.echo.messages import ANSWERED, ASKED, ASKER, Answered, Asked
 from tests.echo.streams import ECHO_TABLE
 from tests.mesh.locked import ACCESS, bus_of, connected, contents, has_letter, visitor
-from tests.servers import NatsServer, Service, eventually
+from tests.servers import NatsServer, Service, all_sent, eventually
 
 
 def subject_of(channel: AnyChannel, role: str, address: str = "") -> str:
