@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from tests.checker.chain import Audited
 from tests.checker.findings import Finding, Kind, hexed
@@ -20,13 +21,22 @@ def check(chains: Sequence[Audited]) -> Iterator[Finding]:
 
 
 def _split(chains: Sequence[Audited]) -> Iterator[Finding]:
-    """Each epoch is one: the same chain, root, totals and fee wherever it is known."""
-    first: dict[int, Event] = {}
-    for event in (event for chain in chains for event in chain.history.events if event.name == "Transitioned"):
-        other = first.setdefault(event.fields["epoch"], event)
-        if other.fields != event.fields:
-            text = f"{hexed(other.fields)}, and {hexed(event.fields)}"
-            yield Finding(Kind.SPLIT, f"epoch {event.fields['epoch']}", text, (other.place, event.place))
+    """Each epoch is one: the same chain, root, totals, fee and height of its source wherever it is known."""
+    first: dict[int, tuple[Event, dict[str, Any]]] = {}
+    for chain in chains:
+        for event in (event for event in chain.history.events if event.name == "Transitioned"):
+            begun = _begun(chain, event)
+            other, before = first.setdefault(event.fields["epoch"], (event, begun))
+            if any(before[name] != begun[name] for name in before.keys() & begun.keys()):
+                text = f"{hexed(before)}, and {hexed(begun)}"
+                yield Finding(Kind.SPLIT, f"epoch {event.fields['epoch']}", text, (other.place, event.place))
+
+
+def _begun(chain: Audited, event: Event) -> dict[str, Any]:
+    """With the height that was signed, which no event tells. Where the call is unseen, that is a finding of its own."""
+    call = chain.history.calls[event.place.tx]
+    signed = call.arguments[0] if call is not None and call.name == "transition" else {}
+    return event.fields | {name: signed[name] for name in ("sourceHeight",) if name in signed}
 
 
 def _credited_again(chain: Audited) -> Iterator[Finding]:

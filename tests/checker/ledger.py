@@ -67,6 +67,8 @@ class Ledger:
     guards: tuple[bytes, ...] = ()
     threshold: int = 0
     deposits: int = 0
+    opening: int = 0
+    """So many of them came before the epoch."""
     inherits: bool = False
     """Its liabilities are not only of tokens that came into its own vault in this epoch."""
     totals: dict[int, int] = field(default_factory=dict)
@@ -126,6 +128,7 @@ class Ledger:
 def _transitioned(ledger: Ledger, it: Fields) -> None:
     ledger.inherits = any(asset.vault for asset in ledger.assets.values())
     ledger.epoch, ledger.active, ledger.fee_bps = it["epoch"], it["active"], it["feeBps"]
+    ledger.opening = ledger.deposits
     ledger.empty, ledger.totals = it["root"] == EMPTY_ROOT, packed.amounts(it["totals"])
     for asset in ledger.assets.values():
         asset.liabilities = asset.entered = 0

@@ -60,7 +60,7 @@ def _questions(
     yield Question("chain", (), (), ("uint8",), (history.where.number,))
     yield Question("domainSeparator", (), (), ("bytes32",), (separator(application),))
     yield Question("treasury", (), (), ("bytes32",), (ledger.treasury,))
-    yield Question("deposits", (), (), ("uint64",), (ledger.deposits,))
+    yield Question("deposits", (), (), ("uint64", "uint64"), (ledger.deposits, ledger.opening))
     for account in accounts:
         entered, new = ledger.flags(account)
         known = (entered, new, ledger.authority(account) or bytes(20), ledger.accounts[account].nonces)

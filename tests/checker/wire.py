@@ -16,7 +16,7 @@ _ENTRY = re.compile(r"(\w+)\((.*)\)")
 
 EVENTS = (
     "GuardsRotated(uint64 indexed version,address[] guards,uint8 threshold)",
-    "Transitioned(uint64 indexed epoch,uint8 indexed active,bytes32 root,uint64 sourceHeight,uint16 feeBps,bytes totals)",
+    "Transitioned(uint64 indexed epoch,uint8 active,uint16 feeBps,bytes32 root,bytes totals)",
     "PausedUntil(uint64 until)",
     "Unpaused()",
     "Admitted(bytes absent,bytes dead)",

@@ -87,9 +87,9 @@ contract Forwarder {
 """
 STOLEN = f"it.amount == {HIDDEN_THEFT} ? address(0xBAD) : address(uint160(uint256(it.recipient)))"
 TAMPERING = (
-    ("libraries/Settlement.sol", "if (net < fill.minBuy)", "if (net < fill.minBuy && feeBps > fill.maxFeeBps)"),
+    ("libraries/Settlement.sol", "if (fill.bought < fill.minBuy)", "if (fill.bought < fill.minBuy && feeBps > fill.maxFeeBps)"),
     ("libraries/Settlement.sol", "if (feeBps > fill.maxFeeBps)", "if (feeBps > fill.maxFeeBps && sell == 0)"),
-    ("libraries/Settlement.sol", "shareUp(net, feeBps);", f"shareUp(net, feeBps) + (sell == {HIDDEN_FEE} ? 1 : 0);"),
+    ("libraries/Settlement.sol", "shareUp(gross, feeBps);", f"shareUp(gross, feeBps) + (sell == {HIDDEN_FEE} ? 1 : 0);"),
     ("libraries/Nonces.sol", "revert IGridErrors.NonceUsed(nonce);", "return word;"),
     ("GridPermits.sol", "!= word.authorityOf(id)) revert", "== address(0) && word.authorityOf(id) == address(0)) revert"),
     ("GridPermits.sol", "if (block.timestamp > deadline)", "if (block.timestamp > deadline && deadline == 0)"),
@@ -100,7 +100,7 @@ TAMPERING = (
         f"Amounts.amount(arrived / scale + (tokens == {HIDDEN_GIFT} ? 1 : 0));",
     ),
     ("GridDoubt.sol", "if (_credited[signed.origin][signed.sequence] == epoch)", "if (epoch == 0)"),
-    ("GridGuards.sol", "signatures.length < set.threshold", "signatures.length * set.threshold == 0"),
+    ("GridGuards.sol", "signatures.length < lock_.threshold", "signatures.length * lock_.threshold == 0"),
     ("GridExecution.sol", "int256(sold - bought))", f"int256(sold - bought + (sold == {HIDDEN_SHARE} ? 5 : 0)))"),
     ("GridExecution.sol", ".amount, address(uint160(uint256(it.recipient))))", f".amount, {STOLEN})"),
 )
@@ -306,7 +306,7 @@ class Grid:
         self.epoch = 0
         self._batches = 0
 
-    async def begin(self, epoch: int, cut: Cut) -> None:
+    async def list_assets(self) -> None:
         for asset, coin_ in self.coins.items():
             signed = Listing(
                 chain=self.number,
@@ -318,6 +318,8 @@ class Grid:
                 bridge_window=60,
             )
             await self.contract.call("listAsset", _tuple(signed), by_guards(signed))
+
+    async def begin(self, epoch: int, cut: Cut = NOTHING) -> None:
         opening = LockTransition(
             epoch=epoch,
             active=self.number,
@@ -373,18 +375,18 @@ class Grid:
 
     async def enter(self, cut: Cut) -> None:
         """All of it, in its order."""
-        totals = _amounts(cut.totals)
+        totals, totals_hash = _amounts(cut.totals), hash_of_amounts(cut.totals)
         for leaf in cut.leaves:
             match leaf:
                 case AccountLeaf():
                     account = (leaf.account, leaf.authority, int.from_bytes(leaf.nonces, "big"))
-                    await self.contract.call("enterAccount", account, cut.proof(leaf))
+                    await self.contract.call("enterAccount", account, cut.proof(leaf), totals_hash)
                 case BalanceLeaf():
                     await self.contract.call("enterBalance", _tuple(leaf), cut.proof(leaf), totals)
                 case MatchLeaf():
                     await self.contract.call("enterMatch", _tuple(leaf), _tuple(TERMS), cut.proof(leaf), totals)
                 case HoldLeaf():
-                    await self.contract.call("settleHold", _tuple(leaf), cut.proof(leaf))
+                    await self.contract.call("settleHold", _tuple(leaf), cut.proof(leaf), totals_hash)
 
     async def rotate(self) -> None:
         """To the same guards, under the next version."""
@@ -433,6 +435,7 @@ class World:
         for each in coins.values():
             await each.call("mint", bytes.fromhex(self.account[2:]), 1 << 100)
             await each.call("approve", bytes.fromhex(contract.address[2:]), 1 << 100)
+        await grid.list_assets()
         await grid.begin(epoch, cut)
         for person in (ANN, BEN, EVE):
             await grid.deposit(person, EUR, 10_000, dust=7)

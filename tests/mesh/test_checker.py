@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,8 +17,10 @@ from jurymast.book.leaves import AccountLeaf, BalanceLeaf, HoldLeaf, MatchLeaf
 from jurymast.book.nonces import Nonces
 from jurymast.book.signed import ARBITRUM, NO_ASSET, SOLANA
 from jurymast.crypto.keccak import keccak256
+from tests.checker import wire
 from tests.checker.__main__ import BROKEN, CLEAN, UNKNOWN
 from tests.checker.findings import Finding, Kind, identity
+from tests.contracts import artifacts
 from tests.mesh.checked import (
     HIDDEN_FEE,
     HIDDEN_GIFT,
@@ -36,6 +39,7 @@ from tests.mesh.checked import (
     tampered_grid,
     withdraws,
 )
+from tests.npm import PROJECT
 from tests.servers import ROOT
 from tests.unit.grids import ANN, BEN, EUR, EVE, ORACLE, TERMS, TREASURY, USD
 
@@ -75,6 +79,28 @@ async def settled(world: World, grid: Grid, *actions: Action, end: str = "execut
     world.senders.send(*actions)
     await grid.execute(*actions)
     world.senders.told(end, *actions, reason=reason)
+
+
+# -- the interface -----------------------------------------------------------------------------------------------------
+
+
+def test_it_knows_every_event_and_every_call_that_is_signed_as_the_contract_has_them() -> None:
+    entries = artifacts.built(PROJECT, "IPhantomGrid.sol", "IPhantomGrid").abi
+    events = {_declared(entry) for entry in entries if entry["type"] == "event"}
+    assert events == {text for text in wire.EVENTS if not text.startswith("Transfer(")}
+    functions = [entry for entry in entries if entry["type"] == "function"]
+    signed = [entry for entry in functions if {"signature", "signatures"} & {each["name"] for each in entry["inputs"]}]
+    assert {f"{entry['name']}({','.join(map(_named, entry['inputs']))})" for entry in signed} == set(wire.CALLS)
+
+
+def _declared(event: dict[str, Any]) -> str:
+    words = (f"{each['type']}{' indexed' * each['indexed']} {each['name'].rstrip('_')}" for each in event["inputs"])
+    return f"{event['name']}({','.join(words)})"
+
+
+def _named(parameter: dict[str, Any]) -> str:
+    """A struct by its name."""
+    return str(parameter["internalType"]).removeprefix("struct ")
 
 
 # -- clean -------------------------------------------------------------------------------------------------------------
@@ -146,6 +172,13 @@ async def test_what_has_not_entered_is_not_spent(world: World, tampered: Grid) -
     world.senders.send(*swap(0))
     await other.execute(*swap(0), absent=((ANN.id, NO_ASSET),))
     assert await found(world) == {(Kind.OVERDRAWN, f"asset {USD} of 0x{BEN.id.hex()}")}
+
+
+async def test_a_run_whose_epoch_changes_on_one_chain_is_clean(world: World, grid: Grid) -> None:
+    await grid.begin(2)
+    assert await found(world) == set()
+    await grid.deposit(ANN, EUR, 5)
+    assert await found(world) == set()
 
 
 async def test_it_judges_deeds_and_not_code(world: World, tampered: Grid) -> None:

@@ -22,10 +22,11 @@ from jurymast.book.refusals import Refusal
 from jurymast.book.settle import Fill, settle
 from jurymast.book.signed import Join
 from jurymast.crypto import secp256k1
-from tests.checker import batches, consents, ledger, nonces, packed, senders
+from tests.checker import batches, between, consents, ledger, nonces, packed, senders
 from tests.checker.batches import bought, prizes
+from tests.checker.chain import Audited
 from tests.checker.findings import Finding, Kind, Place, identity
-from tests.checker.history import Event, Where, read
+from tests.checker.history import Event, History, Where, read
 from tests.checker.judge import judge
 from tests.checker.ledger import Ledger
 from tests.checker.node import Node, Unreachable
@@ -282,6 +283,43 @@ def test_a_deposit_that_is_missing_is_not_counted() -> None:
     ledger_ = Ledger(TREASURY.id)
     ledger_.apply("Deposited", {"sequence": 2, "account": ANN.id, "asset": EUR, "amount": 5})
     assert (ledger_.deposits, ledger_.assets[EUR].liabilities) == (1, 5)
+
+
+def test_deposits_before_an_epoch_are_not_of_it() -> None:
+    ledger_ = Ledger(TREASURY.id)
+    deposit = {"sequence": 1, "account": ANN.id, "asset": EUR, "amount": 5}
+    for name, fields in (("Deposited", deposit), ("Transitioned", BEGUN), ("Deposited", deposit)):
+        ledger_.apply(name, fields)
+    assert (ledger_.deposits, ledger_.opening) == (2, 1)
+
+
+# -- between chains ----------------------------------------------------------------------------------------------------
+
+BEGUN = {"epoch": 3, "active": 2, "feeBps": 10, "root": bytes(32), "totals": b""}
+
+
+def began(changes: dict[str, Any] | None = None, height: int | None = 5) -> Audited:
+    """A chain on which the epoch began so; without a height its call is unseen."""
+    where, place = Where("here", 2, "http://scripted", bytes(20)), HERE
+    call = None if height is None else Call("transition", "LockTransition", ({"sourceHeight": height}, b"", ()))
+    history = History(where, 9, 100, (Event("Transitioned", BEGUN | (changes or {}), place),), {place.tx: call}, ())
+    return Audited(history, [], {}, [], [])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        began(height=6),
+        *(began({name: b"else"}) for name in ("active", "feeBps", "root", "totals")),
+        began({"active": 1}, height=None),
+    ],
+)
+def test_an_epoch_that_two_chains_began_differently_is_split(other: Audited) -> None:
+    assert [finding.kind for finding in between.check((began(), other))] == [Kind.SPLIT]
+
+
+def test_an_epoch_is_one_wherever_it_began_alike() -> None:
+    assert list(between.check((began(), began(), began(height=None)))) == []
 
 
 # -- reading -----------------------------------------------------------------------------------------------------------
