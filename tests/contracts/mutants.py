@@ -18,6 +18,7 @@ from tests.contracts import forge, project
 from tests.npm import PROJECT
 
 LIST = PROJECT / "mutants.toml"
+PROFILE = {"FOUNDRY_PROFILE": "mutants"}
 
 
 class Mutant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,8 +45,9 @@ def listed(path: Path) -> list[Mutant]:
 
 def noticed(root: Path, mutant: Mutant) -> list[str]:
     """The tests that fail with it. One that does not compile was noticed by nobody: that is an error."""
+    options = ("--match-contract", mutant.tests, "--no-match-path", "test/gas/*", "--fail-fast")
     with _planted(root, mutant):
-        verdicts = forge.verdicts(root, "--match-contract", mutant.tests, "--no-match-path", "test/gas/*", "--fail-fast")
+        verdicts = forge.verdicts(root, *options, **PROFILE)
     return [f"{verdict.suite.partition(':')[2]}.{verdict.test}" for verdict in verdicts if verdict.failure is not None]
 
 

@@ -19,7 +19,9 @@ MOST = 6
 @pytest.fixture(scope="session")
 def workshop(contracts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     forge.build(contracts)
-    return project.copy(tmp_path_factory.mktemp("mutants"))
+    root = project.copy(tmp_path_factory.mktemp("mutants"))
+    forge.build(root, **mutants.PROFILE)
+    return root
 
 
 @pytest.fixture(scope="session")

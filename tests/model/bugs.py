@@ -34,6 +34,7 @@ from jurymast.switcher.decide import debt, saga, start
 from jurymast.switcher.decide.debt import Next, Owed, Source
 from jurymast.switcher.decide.saga import Burn, Seen, Switch, Wait
 from jurymast.switcher.decide.start import Begin, Policy, Situation, Stay
+from tests.model.log import Entry, Outcome, taken
 from tests.model.orders import CHAINS
 from tests.model.rules import Rules
 from tests.model.small import (
@@ -46,6 +47,7 @@ from tests.model.small import (
     CutAgain,
     Depositing,
     DepositLate,
+    Executed,
     FailedOver,
     Fenced,
     Forgotten,
@@ -109,8 +111,22 @@ class UsedMeansExecuted(Cancelling):
 
 
 @planted
-class ReleasedAndExecuted(Still):
+class ReleasedUnlooked(Still):
     """Its time is over, so it is released, and nobody looks for the record."""
+
+    @staticmethod
+    def fate(permit: Permit, identity: Identity, state: Finalized | None, *quorum: int) -> Fate | None:
+        late = state and state.clock > permit.expiry
+        return "released" if late else fate.fate(permit, identity, state, *quorum)
+
+
+@planted
+class ReleasedAndExecuted(Executed):
+    """The log takes a second outcome of an attempt, from one who is late and impatient."""
+
+    @staticmethod
+    def taken(one: Entry, other: Entry) -> bool:
+        return taken(one, other) and not (isinstance(one, Outcome) and one != other)
 
     @staticmethod
     def fate(permit: Permit, identity: Identity, state: Finalized | None, *quorum: int) -> Fate | None:

@@ -65,12 +65,13 @@ def publish(rules: type[Rules], log: int, entry: Entry, fence: int = NONE) -> in
     found = LOGS[log]
     if isinstance(entry, Epoch | Claimed) and not rules.fenced(last_sequence(log), fence):
         return log
-    if any(_same_subject(entry, each) for each in found.entries):
+    if any(rules.taken(entry, each) for each in found.entries):
         return log
     return LOGS.number(found._replace(entries=_ordered([*found.entries, entry])))
 
 
-def _same_subject(one: Entry, other: Entry) -> bool:
+def taken(one: Entry, other: Entry) -> bool:
+    """A subject takes one message, for ever."""
     match one, other:
         case Epoch(), Epoch():
             return (one.state, one.epoch, one.chain) == (other.state, other.epoch, other.chain)

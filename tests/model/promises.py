@@ -16,7 +16,7 @@ from tests.model import guards, money, solvency, switching
 from tests.model.chains import HELD, SIDES, finalized
 from tests.model.guards import GIVEN
 from tests.model.landing import FLOOR
-from tests.model.log import LOGS, Claimed, Epoch, claim_of, counting, outcomes
+from tests.model.log import LOGS, Claimed, Epoch, Outcome, claim_of, counting, outcomes
 from tests.model.money import LEDGERS, MOVES, cut_of, fates_of, transition_of
 from tests.model.names import bits, remembered
 from tests.model.orders import CHAINS, IDENTITIES, NAMES, PERMITS, permit_of
@@ -62,6 +62,7 @@ def _of_log(rules: type[Rules], log: int, one: int, other: int) -> str:
         or one_claim(rules, log)
         or cut_knows_claims(rules, log)
         or chain_knows_epoch(log, one, other)
+        or one_outcome(log)
         or outcomes_true(log, one, other)
     )  # fmt: skip
 
@@ -207,6 +208,16 @@ def chain_knows_epoch(log: int, one: int, other: int) -> str:
 
 
 # -- S4: nothing acknowledged is lost ----------------------------------------------------------------------------------
+
+
+@remembered
+def one_outcome(log: int) -> str:
+    """S4: an attempt ends in one way."""
+    ends: dict[tuple[tuple[bytes, int], int], str] = {}
+    for entry in LOGS[log].entries:
+        if isinstance(entry, Outcome) and (other := ends.setdefault(entry[:2], entry.fate)) != entry.fate:
+            return f"S4: {_named(entry.identity)} is recorded as {other}, and as {entry.fate}"
+    return ""
 
 
 @remembered

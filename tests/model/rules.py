@@ -9,6 +9,7 @@ from jurymast.crypto.secp256k1 import Guards
 from jurymast.nonce_guard.decide import claims, fate, memory, veto
 from jurymast.nonce_guard.decide.words import Finalized, Permit
 from jurymast.switcher.decide import debt, saga, start
+from tests.model.log import taken
 from tests.model.orders import CHAINS, INTENTS
 
 
@@ -74,6 +75,7 @@ class Rules:
 
     # The server.
     fenced = staticmethod(fenced)
+    taken = staticmethod(taken)
 
     # Contracts, and the ledger.
     guard_set = staticmethod(guard_set)

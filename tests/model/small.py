@@ -57,6 +57,13 @@ class LosingLate(Losing):
     already: tuple[str, ...] = (*CLAIMED, "time passes", "time passes", "finalizes", "is recorded as released", "told: released")
 
 
+class Executed(Still):
+    """The first permit is executed, and recorded so."""
+
+    mishaps = 0
+    already: tuple[str, ...] = (*CLAIMED, "chain 1 takes", "chain 1 finalizes", "is recorded as executed")
+
+
 # On a false alarm: the chain that is left goes on running.
 CUT = ("on a false alarm", "'freeze' as begun", "does 'freeze'", "told: frozen", "'cut' as begun", "does 'cut'", "does 'cut'")
 ACTIVATED = (

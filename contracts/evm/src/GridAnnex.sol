@@ -10,7 +10,8 @@ import {GridViews} from "./GridViews.sol";
 import {Setup} from "./Types.sol";
 
 /// @notice The part of the grid that does not fit into the first contract, to which its fallback leads.
-/// @dev Called by itself it has a state of its own, in which no chain is active and nobody is a guard: nothing that counts.
+/// @dev Called by itself it has a state of its own, without guards, so that anybody's signatures are enough there. But it has no `transition`:
+/// no chain is ever active, and nothing counts.
 contract GridAnnex is GridLock, GridRecords, GridDoubt, GridVault, GridViews {
     constructor(Setup memory setup) GridState(setup) {}
 }

@@ -45,9 +45,11 @@ abstract contract GridExecution is IGridCore, GridTokens, GridMatches {
         Market memory market = Settlement.open(prices);
         batch.changes = noChanges(Actions.touched(batch.actions, batch.fills) + market.assets);
         batch.journal = noFills(batch.fills, actions);
+        // slither-disable-next-line uninitialized-local (each intent is read into it)
         Fill memory fill;
         (Action[] memory all, uint256 fills, uint256 feeBps) = (batch.actions, batch.fills, batch.lock.feeBps);
         unchecked {
+            // slither-disable-next-line uninitialized-local (it begins as nothing)
             uint256 number;
             for (uint256 i; number < fills; ++i) {
                 Action action = Actions.get(all, i);
@@ -76,6 +78,7 @@ abstract contract GridExecution is IGridCore, GridTokens, GridMatches {
     /// @notice The first asset that is not is told of, in the order of the fills.
     function _checkConserved(Batch memory batch, Market memory market) private pure {
         if (market.isConserved()) return;
+        // slither-disable-next-line uninitialized-local (each intent is read into it)
         Fill memory fill;
         for (uint256 i; i < batch.actions.length; ++i) {
             if (batch.actions[i].kindOf() != Actions.INTENT) continue;

@@ -32,6 +32,7 @@ abstract contract GridGuards is GridState {
     }
 
     function _checkGuards(address[] memory guards_, uint256 threshold) internal pure {
+        // slither-disable-next-line uninitialized-local (the first address is above none)
         address before;
         for (uint256 i; i < guards_.length; ++i) {
             if (guards_[i] <= before) revert BadGuards(guards_.length, threshold);

@@ -27,6 +27,7 @@ abstract contract GridPermits is GridGuards {
         if (permit.chain != _chain) revert WrongChain(permit.chain);
         if (permit.epoch != lock_.epoch) revert WrongEpoch(permit.epoch, lock_.epoch);
         if (_outcomes[permit.epoch][permit.batch] != 0) revert BatchUsed(permit.batch);
+        // slither-disable-next-line timestamp (by the chain's clock: whoever orders blocks moves an end by seconds)
         if (block.timestamp >= permit.expiry) revert PermitExpired(permit.expiry);
         batch.lock = lock_;
         (batch.actions, batch.digests) = (new Action[](count), new bytes32[](count));
@@ -72,6 +73,7 @@ abstract contract GridPermits is GridGuards {
         _checkEntered(word, id, epoch);
         if (action.signerOf(digest) != word.authorityOf(id)) revert NotAuthorised(id);
         uint40 deadline = Actions.deadlineOf(body);
+        // slither-disable-next-line timestamp (by the chain's clock: whoever orders blocks moves an end by seconds)
         if (block.timestamp > deadline) revert Expired(deadline);
         account.nonces = Nonces.use(account.nonces, Actions.nonceOf(body));
     }
@@ -81,6 +83,7 @@ abstract contract GridPermits is GridGuards {
         (Action[] memory actions, bytes32[] memory digests) = (batch.actions, batch.digests);
         (uint256 place, uint256 to) = Packed.range(list);
         place += Actions.COUNT_BYTES;
+        // slither-disable-next-line uninitialized-local (it begins as nothing)
         uint256 fills;
         unchecked {
             for (uint256 i; i < actions.length; ++i) {

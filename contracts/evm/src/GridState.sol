@@ -23,6 +23,7 @@ abstract contract GridState is IGridErrors, IGridEvents, ReentrancyGuardTransien
     address internal immutable _pauser;
     address internal immutable _bridge;
 
+    // slither-disable-start uninitialized-state,unused-state,constable-states (two contracts work on the first one's storage, each on a part)
     Lock internal _lock;
     Deposits internal _deposits;
     bytes32 internal _cut; // What the epoch starts from, see `SnapshotTree`.
@@ -41,6 +42,7 @@ abstract contract GridState is IGridErrors, IGridEvents, ReentrancyGuardTransien
     mapping(uint8 origin => mapping(uint64 sequence => uint64 epoch)) internal _credited;
     mapping(bytes32 id => Transfer) internal _bridged;
     mapping(bytes32 id => Transfer) internal _sent;
+    // slither-disable-end uninitialized-state,unused-state,constable-states (two contracts work on the first one's storage, each on a part)
 
     constructor(Setup memory setup) {
         _chain = setup.chain;
@@ -53,6 +55,7 @@ abstract contract GridState is IGridErrors, IGridEvents, ReentrancyGuardTransien
     // -- reading --------------------------------------------------------------------------------------------------------
 
     function _checkRunning(Lock memory lock_) internal view {
+        // slither-disable-next-line timestamp (by the chain's clock: whoever orders blocks moves an end by seconds)
         if (block.timestamp < lock_.pausedUntil) revert Paused(lock_.pausedUntil);
     }
 

@@ -49,6 +49,7 @@ abstract contract GridVault is IGridAnnex, GridGuards, GridTokens {
         uint256 arrived = _pull(IERC20(listing.token), tokens);
         uint256 scale = _scale(listing);
         uint64 units = Amounts.amount(arrived / scale);
+        // slither-disable-next-line incorrect-equality (nothing is nothing, and no other amount is meant)
         if (units == 0) revert NothingMoved(asset);
         _owe(asset, int256(uint256(units)), int256(uint256(units)), epoch);
         _change(_balances[account][asset], account, asset, int256(uint256(units)), epoch);
@@ -73,8 +74,10 @@ abstract contract GridVault is IGridAnnex, GridGuards, GridTokens {
         if (signed.chain != _chain) revert WrongChain(signed.chain);
         ListedAsset storage listing = _listed(signed.asset);
         if (_bridged[signed.id].done) revert AlreadyBridged(signed.id);
+        // slither-disable-next-line timestamp (by the chain's clock: whoever orders blocks moves an end by seconds)
         if (block.timestamp >= signed.expiry) revert PermitExpired(signed.expiry);
         uint64 window = uint64(block.timestamp / listing.bridgeWindow);
+        // slither-disable-next-line incorrect-equality (windows have numbers, and this is one or another)
         uint256 inWindow = uint256(signed.amount) + (listing.window == window ? listing.bridged : 0);
         if (inWindow > listing.bridgeLimit) revert RateLimited(signed.asset, inWindow, listing.bridgeLimit);
         _checkQuorum(lock_, Typed.hash(signed), signatures);

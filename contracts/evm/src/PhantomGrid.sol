@@ -26,6 +26,7 @@ contract PhantomGrid is GridEpochs, GridExecution, GridEntry {
     /// @dev Whatever is not here is there, or nowhere.
     fallback() external {
         address annex = _annex;
+        // slither-disable-next-line assembly (a call handed on as it came, and its answer)
         assembly ("memory-safe") {
             let free := mload(0x40)
             calldatacopy(free, 0, calldatasize())

@@ -25,7 +25,7 @@ from jurymast.crypto.secp256k1 import Guards
 
 NO_ROOT = bytes(32)
 LONGEST_PAUSE_S = 86_400
-"""The key that pauses is a hot one, of one person: it can annoy for a day."""
+"""The key that pauses is a hot one, of one person: it can annoy for a day at a time."""
 
 
 class GuardSet(NamedTuple):

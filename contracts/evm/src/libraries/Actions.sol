@@ -105,12 +105,14 @@ library Actions {
 
     /// @dev Assembly: without the check of the index, which is that of a loop over all of them.
     function get(Action[] memory actions, uint256 i) internal pure returns (Action action) {
+        // slither-disable-next-line assembly (why, and what it relies on, is said above)
         assembly ("memory-safe") {
             action := mload(add(add(actions, 32), shl(5, i)))
         }
     }
 
     function put(Action[] memory actions, uint256 i, uint256 kind, uint256 length, uint256 body) internal pure {
+        // slither-disable-next-line assembly (without the check of the index, like reading)
         assembly ("memory-safe") {
             mstore(add(add(actions, 32), shl(5, i)), or(or(shl(64, kind), shl(32, length)), body))
         }
@@ -145,6 +147,7 @@ library Actions {
     /// @dev Assembly, in memory that is free and stays so: nothing else comes by the hundred.
     function intentHash(uint256 body) internal pure returns (bytes32 result) {
         bytes32 typeHash = Typed.INTENT;
+        // slither-disable-next-line assembly (why, and what it relies on, is said above)
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(free, typeHash)

@@ -71,6 +71,7 @@ library Matches {
     function _checkRanking(Verdict memory verdict, bytes32[] memory players, uint256 prizes) private pure {
         bytes32[] memory ranking = verdict.ranking;
         if (ranking.length != prizes || prizes > players.length) revert IGridErrors.BadRanking(verdict.match_);
+        // slither-disable-next-line uninitialized-local (it begins as nothing)
         uint256 seen; // A bit for each player: there are at most 64.
         for (uint256 i; i < ranking.length; ++i) {
             uint256 place;
@@ -103,6 +104,7 @@ library Matches {
     }
 
     function _checkPrizes(uint16[] memory prizesBps, uint256 players) private pure {
+        // slither-disable-next-line uninitialized-local (it begins as nothing)
         uint256 total;
         bool falling = true;
         for (uint256 i; i < prizesBps.length; ++i) {

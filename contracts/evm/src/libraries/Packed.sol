@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 /// @notice Reads of packed calldata, by place in the whole of it. Assembly, as Solidity's slices check bounds that the caller has checked
 /// for many values at once, and cost ten times as much.
 library Packed {
+    // slither-disable-start assembly (it is what this is for, as said above)
     function word(uint256 place) internal pure returns (bytes32 value) {
         assembly ("memory-safe") {
             value := calldataload(place)
@@ -59,4 +60,5 @@ library Packed {
             to := add(data.offset, data.length)
         }
     }
+    // slither-disable-end assembly (it is what this is for, as said above)
 }

@@ -35,13 +35,16 @@ library Settlement {
     function open(bytes calldata prices) internal pure returns (Market memory market) {
         (uint256 from, uint256 to) = Packed.range(prices);
         uint256 count = (to - from) / Lists.AMOUNT_BYTES;
+        // slither-disable-next-line divide-before-multiply (a number of entries, each of two words)
         uint256[] memory lines = new uint256[](2 * count + 1);
         for (uint256 i; i < count; ++i) {
             uint256 place = from + i * Lists.AMOUNT_BYTES;
             uint256 asset = Packed.u32(place);
             lines[2 * i] = asset << 64 | (asset == NO_ASSET ? 0 : Packed.u64(place + 4));
         }
+        // slither-disable-next-line divide-before-multiply (a number of entries, each of two words)
         lines[2 * count] = type(uint256).max; // An asset above all: every search ends here.
+        // slither-disable-next-line assembly (a reference to where the lines begin, as a number)
         assembly ("memory-safe") {
             mstore(market, add(lines, 32))
         }
@@ -52,6 +55,7 @@ library Settlement {
     function buy(Market memory market, uint256 number, Fill memory fill, uint256 feeBps) internal pure {
         (uint256 sellAsset, uint256 buyAsset, uint256 sell) = (fill.sellAsset, fill.buyAsset, fill.sell);
         if (sellAsset == buyAsset) revert IGridErrors.SameAsset(number, uint32(sellAsset));
+        // slither-disable-next-line unused-return (it is called for its error)
         if (sell > Amounts.MOST) Amounts.amount(sell);
         if (sell == 0) revert IGridErrors.NothingSold(number);
         if (feeBps > fill.maxFeeBps) revert IGridErrors.FeeTooHigh(number, uint16(feeBps), uint16(fill.maxFeeBps));
@@ -59,6 +63,7 @@ library Settlement {
         (uint256 buyLine, uint256 buyPrice) = _line(market, buyAsset);
         unchecked {
             uint256 gross = sell * sellPrice / buyPrice; // Of two numbers of 64 bits.
+            // slither-disable-next-line unused-return (it is called for its error)
             if (gross > Amounts.MOST) Amounts.amount(gross);
             fill.bought = gross - Amounts.shareUp(gross, feeBps); // A share: at most all of it.
             if (fill.bought < fill.minBuy) {
@@ -72,6 +77,7 @@ library Settlement {
     /// @notice Of the line with this number: its asset, what was sold, and what was bought.
     function movedIn(Market memory market, uint256 number) internal pure returns (uint32 asset, uint256 sold, uint256 bought) {
         uint256 line = market.lines + number * LINE_BYTES;
+        // slither-disable-next-line assembly (a line is two words, of which the sentinel is only one)
         assembly ("memory-safe") {
             asset := shr(64, mload(line))
             bought := mload(add(line, 32))
@@ -95,6 +101,7 @@ library Settlement {
     }
 
     function _move(uint256 line, uint256 by) private pure {
+        // slither-disable-next-line assembly (a line that was found, whose sums stay within their halves)
         assembly ("memory-safe") {
             mstore(add(line, 32), add(mload(add(line, 32)), by))
         }
@@ -103,6 +110,7 @@ library Settlement {
     /// @dev Assembly: every intent comes through here twice. One line after the other, as batches are about few assets: below thirty or so
     /// a search that halves costs more.
     function _line(Market memory market, uint256 asset) private pure returns (uint256 line, uint256 price) {
+        // slither-disable-next-line assembly (why, and what it relies on, is said above)
         assembly ("memory-safe") {
             line := mload(market)
             for {} lt(shr(64, mload(line)), asset) {} { line := add(line, LINE_BYTES) }

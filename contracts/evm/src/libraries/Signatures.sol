@@ -13,6 +13,7 @@ library Signatures {
     /// @return Who signed, never the zero address.
     function recover(bytes32 digest, bytes calldata signature) internal view returns (address) {
         if (signature.length != LONG && signature.length != COMPACT) revert IGridErrors.BadSignature();
+        // slither-disable-next-line unused-return (the length is known already)
         (uint256 place,) = Packed.range(signature);
         return recoverAt(digest, place, signature.length);
     }
@@ -26,6 +27,7 @@ library Signatures {
             uint256 v = Packed.u8(place + 64);
             if (length == COMPACT) (s, v) = (s & type(uint256).max >> 1, 27 + (s >> 255));
             if (s > HALF_ORDER) revert IGridErrors.BadSignature();
+            // slither-disable-next-line assembly (why, and what it relies on, is said above)
             assembly ("memory-safe") {
                 let free := mload(0x40)
                 mstore(free, digest)

@@ -16,6 +16,7 @@ library SnapshotTree {
 
     /// @notice What an epoch starts from, in one word: the root of a cut, and the hash of the list of totals.
     function cutOf(bytes32 root, bytes32 totals) internal pure returns (bytes32 cut) {
+        // slither-disable-next-line assembly (two words of scratch space)
         assembly ("memory-safe") {
             mstore(0, root)
             mstore(32, totals)
@@ -32,6 +33,7 @@ library SnapshotTree {
     }
 
     function leaf(bytes32 content) internal pure returns (bytes32 node) {
+        // slither-disable-next-line assembly (one word of scratch space)
         assembly ("memory-safe") {
             mstore(0, content)
             node := keccak256(0, 32)
@@ -40,6 +42,7 @@ library SnapshotTree {
 
     /// @dev Assembly: a proof is two dozen hashes, and of each most would go into copying the pair to fresh memory.
     function fold(bytes32 node, bytes32[] calldata proof) internal pure returns (bytes32 root) {
+        // slither-disable-next-line assembly (why, and what it relies on, is said above)
         assembly ("memory-safe") {
             root := node
             let end := add(proof.offset, shl(5, proof.length))

@@ -51,6 +51,7 @@ library Typed {
     /// @notice What is signed.
     /// @dev Assembly, in memory that is free and stays so: a batch has hundreds of these.
     function digest(bytes32 separator, bytes32 content) internal pure returns (bytes32 result) {
+        // slither-disable-next-line assembly (why, and what it relies on, is said above)
         assembly ("memory-safe") {
             let free := mload(0x40)
             mstore(free, shl(240, 0x1901))

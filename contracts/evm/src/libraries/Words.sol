@@ -3,6 +3,7 @@ pragma solidity 0.8.37;
 
 /// @notice Arrays of words in memory, by an index that a loop over all of them has: it is not checked again. Assembly for that.
 library Words {
+    // slither-disable-start assembly (it is what this is for, as said above)
     function get(bytes32[] memory words, uint256 i) internal pure returns (bytes32 word) {
         assembly ("memory-safe") {
             word := mload(add(add(words, 32), shl(5, i)))
@@ -21,4 +22,5 @@ library Words {
             result := keccak256(add(words, 32), shl(5, mload(words)))
         }
     }
+    // slither-disable-end assembly (it is what this is for, as said above)
 }

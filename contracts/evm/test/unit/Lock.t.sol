@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import "../../src/Types.sol" as T;
 import {Lock} from "../../src/Stored.sol";
 import {IGridErrors as E} from "../../src/interfaces/IGridErrors.sol";
+import {IPhantomGrid} from "../../src/interfaces/IPhantomGrid.sol";
 import {GridTest} from "../kit/GridTest.sol";
 import {Hashes} from "../kit/Hashes.sol";
 
@@ -323,5 +324,22 @@ contract LockTest is GridTest {
         bytes[] memory signatures = signed(it.content());
         vm.expectRevert(abi.encodeWithSelector(E.BadGuards.selector, it.guards.length, it.threshold));
         grid.rotate(it, signatures);
+    }
+
+    function test_Whoever_likes_is_a_guard_of_the_second_contract_and_of_nothing_else() public {
+        IPhantomGrid annex = IPhantomGrid(vm.computeCreateAddress(address(grid), 1));
+        address[] memory stranger = new address[](1);
+        stranger[0] = makeAddress("stranger");
+        T.Rotation memory it = T.Rotation(1, stranger, 1);
+        annex.rotate(it, new bytes[](0));
+        (,, address[] memory there) = annex.guards();
+        assertEq(there[0], stranger[0]);
+        (uint64 version,, address[] memory here) = grid.guards();
+        assertEq(version, 1);
+        assertEq(here.length, 3);
+        T.LockTransition memory transition = T.LockTransition(1, HERE, EMPTY_ROOT, keccak256(""), 0, 0);
+        vm.expectRevert();
+        annex.transition(transition, "", new bytes[](0));
+        assertEq(annex.lock().active, T.NO_CHAIN);
     }
 }
