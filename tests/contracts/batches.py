@@ -121,7 +121,7 @@ class Draft:
         terms = self._terms(least=0)
         free = [each for each in TRADERS if each.id not in self._players(terms) and (each.id, terms.stake) not in self.joining]
         again = [each for each in TRADERS if each not in free]
-        person = self.dice.wrong(free[0] if free else ANN, EVE, *again)
+        person = again[0] if again and self.dice.one_in(6) else self.dice.wrong(free[0] if free else ANN, EVE)
         self.joining.add((person.id, terms.stake))
         signed = Join(
             account=person.id, match=self.dice.wrong(terms.content(), bytes(32)), asset=terms.asset,

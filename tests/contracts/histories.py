@@ -275,7 +275,8 @@ class Histories(RuleBasedStateMachine):
         proof = self.cut.proof(leaf)
         wrong = dice.number(0, len(proof) - 1)
         proof = dice.wrong(proof, proof[:-1], (*proof, bytes(32)), (*proof[:wrong], b"\7" * 32, *proof[wrong + 1 :]))
-        self.do(self._entering(dice, leaf, proof))
+        for _ in range(dice.number(1, 2)):
+            self.do(self._entering(dice, leaf, proof))
 
     def _entering(self, dice: Dice, leaf: Leaf, proof: cuts.Proof) -> Operation:
         totals = hash_of_amounts(self.here.totals)
