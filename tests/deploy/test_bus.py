@@ -12,6 +12,7 @@ import pytest
 from nats.aio.client import Client
 from nats.errors import Error
 
+from jurymast.cli.commands.keys import deployment
 from jurymast.cli.keys import KeyDirectory
 from jurymast.permissions import inbox
 from tests.deploy.stack import Stack, eventually
@@ -26,6 +27,8 @@ HELD: Mapping[str, set[str]] = {
     "redis": {"redis.conf"},
     "provision": {"provisioner.seed"},
     "health-monitor": {"health-monitor.seed", "observer.key"},
+    "mirror": {"mirror.seed"},
+    "nonce-guard": {"nonce-guard.seed", "guard.key"},
 }
 """What of the directory of secrets each container sees."""
 
@@ -112,7 +115,7 @@ def test_secrets_are_files_of_one_user_and_shown_nowhere(stack: Stack) -> None:
     shown = json.dumps([stack.container(name) for name in HELD]) + stack.compose("logs", "--no-color")
     shown += "".join(stack.get(container["Id"], "/healthz")[1] for container in stack.containers("health-monitor"))
     private = [text.split()[-1] for name, text in kept(stack).items() if name != "nats.conf"]
-    assert len(private) == 6
+    assert len(private) == len(deployment().roles) + len({"observer.key", "guard.key", "redis.conf"})
     assert not [secret for secret in private if secret in shown]
 
 
@@ -146,7 +149,7 @@ def test_when_all_seeds_are_replaced_services_come_back_with_theirs(stack: Stack
     before, monitor, old = kept(stack), stack.container("health-monitor"), seed(stack, "operator")
     stack.compose("run", "--rm", "keys", "--force")
     after = kept(stack)
-    assert {name for name in after if after[name] == before[name]} == {"observer.key", "redis.conf"}
+    assert {name for name in after if after[name] == before[name]} == {"observer.key", "guard.key", "redis.conf"}
     reload(stack)
     eventually(lambda: stack.container("health-monitor")["RestartCount"] > monitor["RestartCount"], BACK_S, "a restart")
     eventually(lambda: stack.health("health-monitor") == ["healthy"], BACK_S, "the health-monitor healthy again")

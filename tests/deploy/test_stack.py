@@ -18,8 +18,8 @@ from tests.deploy.stack import Stack, eventually
 
 UP_WITHIN_S = 30
 JOBS = ("prepare", "provision")
-RUNNING = ("nats", "redis", "health-monitor")
-SERVICES = ("health-monitor",)
+RUNNING = ("nats", "redis", "health-monitor", "mirror", "nonce-guard")
+SERVICES = ("health-monitor", "mirror", "nonce-guard")
 BACK_S = 60
 
 
