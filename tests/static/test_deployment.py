@@ -114,6 +114,12 @@ def test_nats_is_the_version_that_everything_else_is_tested_with() -> None:
     assert f":-nats:{wheel[1]}-" in SERVICES["nats"]["image"]
 
 
+def test_every_volume_has_a_place_in_the_image_that_anybody_may_write() -> None:
+    volumes = dict(each.split(":") for each in SERVICES["prepare"]["volumes"])
+    assert set(volumes) == set(COMPOSE["volumes"])
+    assert set(volumes.values()) == set(re.findall(r"/volumes(/data/[a-z]+)", DOCKERFILE))
+
+
 def test_compose_understands_it() -> None:
     done = subprocess.run(
         [*_compose(), "--profile", "*", "config", "--quiet"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
