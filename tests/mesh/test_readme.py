@@ -47,7 +47,9 @@ async def _says(process: Process, text: str) -> bool:
 
 
 def run(command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(shlex.split(command), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        shlex.split(command), cwd=ROOT, capture_output=True, text=True, timeout=180, check=False
+    )  # `./test` reads thousands.
 
 
 async def test_the_mesh_runs_and_every_command_beside_it_works(mesh: Process, tmp_path: Path) -> None:

@@ -420,8 +420,14 @@ async def test_a_background_task_that_ends_takes_its_process_down(
 
 
 async def test_a_readiness_check_that_is_cancelled_from_inside_has_failed(start_faulty: Callable[[str], Service]) -> None:
-    why = await start_faulty("check").status_becomes(503)
-    assert "doubtful: what it waited for was cancelled" in why
+    service = start_faulty("check")
+
+    async def says_so() -> bool:
+        """It is not ready while it starts either."""
+        status, why = await service.get("/readyz")
+        return status == 503 and "doubtful: what it waited for was cancelled" in why
+
+    await eventually(says_so, what="the check that failed")
 
 
 # -- traces ------------------------------------------------------------------------------------------------------------
